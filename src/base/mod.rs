@@ -1,0 +1,3 @@
+//! Floor 0. What every room may use: ids, limits, the log.
+
+pub mod ids;

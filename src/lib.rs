@@ -1,0 +1,9 @@
+//! Millrace, floor by floor; imports point down only (`tests/tidy.rs` reads them).
+//!
+//! 7 `cli` · 6 `http` · 5 `encoder` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
+//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff` · 0 `base`
+
+pub mod base;
+pub mod media;
+pub mod rendition;
+pub mod timeline;

@@ -1,0 +1,129 @@
+//! A file as players see it: every rendition with its cut list. HLS and DASH are two prints of this.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::{Colour, MediaInfo};
+use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos};
+
+/// Name of a rendition in URLs: what it is, then its version, as `v720-3f9a5c0b7e21`. The version is a hash of
+/// the file's content, the parameters and the cut list: other bytes have another URL.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RenditionId(pub Arc<str>);
+
+impl fmt::Display for RenditionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl RenditionId {
+    /// The part before the version: stays the same when the version changes.
+    pub fn kind(&self) -> &str {
+        self.0.rsplit_once('-').map_or(&*self.0, |(kind, _)| kind)
+    }
+}
+
+/// Everything one file offers.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    pub info: Arc<MediaInfo>,
+    /// Length of the whole, from the origin.
+    pub duration_ns: Nanos,
+    /// The copy first, then encoded rungs from high to low.
+    pub video: Vec<Arc<Rendition>>,
+    /// By source track, in the file's order; within a track the copy first.
+    pub audio: Vec<Arc<Rendition>>,
+    /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
+    pub reasons: BTreeMap<String, String>,
+}
+
+impl Presentation {
+    pub fn renditions(&self) -> impl Iterator<Item = &Arc<Rendition>> {
+        self.video.iter().chain(&self.audio)
+    }
+
+    pub fn rendition(&self, id: &RenditionId) -> Option<&Arc<Rendition>> {
+        self.renditions().find(|rendition| rendition.id == *id)
+    }
+}
+
+/// One track in one form.
+#[derive(Clone, Debug)]
+pub struct Rendition {
+    pub id: RenditionId,
+    /// Index of the source track in `MediaInfo::video` or `MediaInfo::audio`.
+    pub track: usize,
+    pub copied: bool,
+    pub cuts: CutList,
+    pub fragments: FragmentRule,
+    pub bandwidth: Bandwidth,
+    /// RFC 6381 codecs parameter.
+    pub codec_string: String,
+    pub media: RenditionMedia,
+}
+
+#[derive(Clone, Debug)]
+pub enum RenditionMedia {
+    Video(VideoForm),
+    Audio(AudioForm),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoForm {
+    /// Short codec name, as in `VideoTrack::codec`.
+    pub codec: String,
+    /// Samples, before sample aspect.
+    pub width: u32,
+    pub height: u32,
+    pub sample_aspect: (u32, u32),
+    /// Frames per second, nominal for variable rate.
+    pub frame_rate: FrameRate,
+    pub constant_rate: bool,
+    pub colour: Colour,
+    /// Encoded only: target rate of the encoder in kbit/s.
+    pub kbps: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioForm {
+    pub codec: String,
+    pub channels: u8,
+    pub sample_rate: u32,
+    pub samples_per_frame: u32,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// What a viewer reads in the menu: the track's title, or its language's name, or `Track 2`; unique in a file.
+    pub label: String,
+    pub default: bool,
+    /// Encoded only: target rate in kbit/s.
+    pub kbps: u32,
+}
+
+/// Bits per second, containers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// Of the segment with the highest rate (RFC 8216 section 4.3.4.2).
+    pub peak: u32,
+    pub average: u32,
+}
+
+impl Rendition {
+    pub fn video(&self) -> Option<&VideoForm> {
+        match &self.media {
+            RenditionMedia::Video(form) => Some(form),
+            RenditionMedia::Audio(_) => None,
+        }
+    }
+
+    pub fn audio(&self) -> Option<&AudioForm> {
+        match &self.media {
+            RenditionMedia::Audio(form) => Some(form),
+            RenditionMedia::Video(_) => None,
+        }
+    }
+}

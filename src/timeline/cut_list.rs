@@ -1,0 +1,420 @@
+//! The cut list: where the segments of one rendition begin and end, as data. Playlist, MPD, muxer and store
+//! read this list and nothing recomputes it.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::ticks::{
+    FrameRate, NANOS_PER_SECOND, Nanos, Rounding, nanos_from_ticks, rescale, ticks_from_nanos,
+};
+use crate::media::Keyframe;
+
+/// Position of a segment in its cut list, counted from zero. Also its number in URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SegmentIndex(pub u32);
+
+impl SegmentIndex {
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Segment `n` covers the ticks `boundaries[n] .. boundaries[n + 1]`, counted from the file's origin.
+///
+/// Invariants: at least two boundaries, strictly increasing, the first not negative.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutList {
+    pub timescale: u32,
+    pub boundaries: Vec<i64>,
+    /// Every segment starts with a closed random access point (`EXT-X-INDEPENDENT-SEGMENTS`, SAP type 1).
+    pub independent: bool,
+}
+
+/// Where the fragments of a segment end: the first after `first` ticks, the others every `part` ticks, the last
+/// at the segment's end. Both are whole frames (samples for audio) of the rendition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FragmentRule {
+    pub first: i64,
+    pub part: i64,
+}
+
+/// What the owner asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutTargets {
+    /// Length of a segment once playback runs.
+    pub segment_ns: Nanos,
+    /// Longest fragment.
+    pub part_ns: Nanos,
+}
+
+/// The first segments of an encoded rendition are this long, for players that need a whole one to start.
+const RAMP_NS: [Nanos; 2] = [NANOS_PER_SECOND, NANOS_PER_SECOND];
+/// Frames in the first fragment of a segment: few, so that the picture starts at once.
+const FIRST_FRAGMENT_FRAMES: i64 = 4;
+/// Timescale of variable-rate video: the MPEG system clock.
+pub const VARIABLE_RATE_TIMESCALE: u32 = 90_000;
+/// Where a track runs on behind the grid by less than this, its last segment is longer instead of one more.
+const TAIL_NS: Nanos = NANOS_PER_SECOND / 2;
+
+impl FragmentRule {
+    /// For video of constant rate: `rate.timescale()` ticks.
+    pub fn constant_rate(rate: FrameRate, targets: CutTargets) -> Self {
+        let frame = rate.frame_ticks();
+        let part_ticks = rescale(targets.part_ns, NANOS_PER_SECOND as u32, rate.timescale(), Rounding::Floor);
+        let part_frames = (part_ticks / frame).max(1);
+        Self { first: FIRST_FRAGMENT_FRAMES.min(part_frames) * frame, part: part_frames * frame }
+    }
+
+    /// For video of variable rate and for copies, in `timescale` ticks.
+    pub fn by_time(nominal: FrameRate, timescale: u32, targets: CutTargets) -> Self {
+        let part = ticks_from_nanos(targets.part_ns, timescale).max(1);
+        let first = ticks_from_nanos(nominal.nanos_of(FIRST_FRAGMENT_FRAMES), timescale).clamp(1, part);
+        Self { first, part }
+    }
+
+    /// For audio with codec frames of `samples` samples, timescale = sample rate.
+    pub fn audio(sample_rate: u32, samples: u32, targets: CutTargets) -> Self {
+        let frames = rescale(targets.part_ns, NANOS_PER_SECOND as u32, sample_rate, Rounding::Floor)
+            / i64::from(samples);
+        let part = frames.max(1) * i64::from(samples);
+        Self { first: part, part }
+    }
+
+    /// End of the fragment that starts at `start` in a segment that covers `segment`.
+    pub fn fragment_end(self, segment: &Range<i64>, start: i64) -> i64 {
+        let offset = start - segment.start;
+        let end = if offset < self.first {
+            self.first
+        } else {
+            self.first + ((offset - self.first) / self.part + 1) * self.part
+        };
+        (segment.start + end).min(segment.end)
+    }
+
+    /// Ends of all fragments of a segment, the last one the segment's own end.
+    pub fn ends(self, segment: &Range<i64>) -> Vec<i64> {
+        let mut ends = Vec::new();
+        let mut at = segment.start;
+        while at < segment.end {
+            at = self.fragment_end(segment, at);
+            ends.push(at);
+        }
+        ends
+    }
+}
+
+impl CutList {
+    /// Encoded video of constant rate: whole frames, 1 s, 1 s, then `targets.segment_ns`; the last two segments
+    /// share what is left, so that none is a stump. `first` is the tick of frame 0, `frames` the track's length.
+    pub fn constant_rate(rate: FrameRate, first: i64, frames: u64, targets: CutTargets) -> Self {
+        let frame = rate.frame_ticks();
+        let lengths =
+            segment_lengths(frames.max(1) as i64, |nanos| rate.frames_in(nanos), targets.segment_ns);
+        Self::from_lengths(rate.timescale(), first, lengths.into_iter().map(|length| length * frame), true)
+    }
+
+    /// Encoded video of variable rate, and the grid of files without video: cuts by time, 90 kHz.
+    pub fn by_time(start_ns: Nanos, end_ns: Nanos, targets: CutTargets) -> Self {
+        let scale = VARIABLE_RATE_TIMESCALE;
+        let first = ticks_from_nanos(start_ns.max(0), scale);
+        let length = (ticks_from_nanos(end_ns, scale) - first).max(1);
+        let lengths =
+            segment_lengths(length, |nanos| ticks_from_nanos(nanos, scale).max(1), targets.segment_ns);
+        Self::from_lengths(scale, first, lengths.into_iter(), true)
+    }
+
+    /// Copied video: source keyframes, greedily at least `targets.segment_ns` apart. `end_ns` is the track's
+    /// end. `None` when there is no keyframe at or after the origin.
+    ///
+    /// Where every keyframe is closed the cuts lie on the keyframes; where enough are not, each cut is the
+    /// earliest frame presented after the keyframe and independence is not claimed.
+    pub fn copied(
+        keyframes: &[Keyframe],
+        end_ns: Nanos,
+        timescale: u32,
+        targets: CutTargets,
+    ) -> Option<Self> {
+        let closed: Vec<Nanos> = keyframes.iter().filter(|k| k.closed()).map(|k| k.pts_ns).collect();
+        let independent = keyframes.first().is_some_and(Keyframe::closed)
+            && longest_gap(&closed, end_ns) <= 2 * longest_gap_of(keyframes, end_ns).max(targets.segment_ns);
+        let candidates: Vec<Nanos> =
+            if independent { closed } else { keyframes.iter().map(|k| k.earliest_ns).collect() };
+        let first = *candidates.first()?;
+        if first < 0 {
+            return None;
+        }
+        let ticks = |nanos| ticks_from_nanos(nanos, timescale);
+        let mut boundaries = vec![ticks(first)];
+        let mut last_ns = first;
+        for &at in &candidates[1..] {
+            if at - last_ns >= targets.segment_ns
+                && at < end_ns
+                && ticks(at) > boundaries[boundaries.len() - 1]
+            {
+                boundaries.push(ticks(at));
+                last_ns = at;
+            }
+        }
+        if boundaries.len() > 1 && end_ns - last_ns < TAIL_NS {
+            boundaries.pop();
+        }
+        let end = ticks(end_ns).max(boundaries[boundaries.len() - 1] + 1);
+        boundaries.push(end);
+        Some(Self { timescale, boundaries, independent })
+    }
+
+    /// Audio that goes with `grid`: each cut is the first codec frame at or after the grid's, on a lattice of
+    /// `samples`-sample frames anchored at `first` (ticks of the sample rate); `end_ns` is the track's end.
+    pub fn audio(grid: &Self, sample_rate: u32, samples: u32, first: i64, end_ns: Nanos) -> Self {
+        let frame = i64::from(samples.max(1));
+        let on_lattice = |tick: i64| first + (tick - first + frame - 1).div_euclid(frame) * frame;
+        let end = on_lattice(ticks_from_nanos(end_ns, sample_rate)).max(first + frame);
+        let tail = ticks_from_nanos(TAIL_NS, sample_rate);
+        let mut boundaries = vec![first];
+        let step = grid.longest_ticks();
+        let beyond = (1..).map(|n| grid.end() + n * step);
+        for cut in grid.boundaries[1..].iter().copied().chain(beyond) {
+            let cut = on_lattice(rescale(cut, grid.timescale, sample_rate, Rounding::Ceil));
+            if cut + tail >= end {
+                break;
+            }
+            if cut > boundaries[boundaries.len() - 1] {
+                boundaries.push(cut);
+            }
+        }
+        boundaries.push(end);
+        Self { timescale: sample_rate, boundaries, independent: true }
+    }
+
+    fn from_lengths(
+        timescale: u32,
+        first: i64,
+        lengths: impl Iterator<Item = i64>,
+        independent: bool,
+    ) -> Self {
+        let mut boundaries = vec![first];
+        let mut at = first;
+        for length in lengths {
+            at += length;
+            boundaries.push(at);
+        }
+        Self { timescale, boundaries, independent }
+    }
+
+    pub fn segment_count(&self) -> u32 {
+        (self.boundaries.len() - 1) as u32
+    }
+
+    /// Ticks that segment `index` covers; `None` beyond the end.
+    pub fn range(&self, index: SegmentIndex) -> Option<Range<i64>> {
+        let n = index.0 as usize;
+        Some(self.boundaries[n]..*self.boundaries.get(n + 1)?)
+    }
+
+    pub fn ranges(&self) -> impl Iterator<Item = Range<i64>> + '_ {
+        self.boundaries.windows(2).map(|pair| pair[0]..pair[1])
+    }
+
+    /// The segment that holds `nanos` from the origin; the first or last one for times outside.
+    pub fn segment_at(&self, nanos: Nanos) -> SegmentIndex {
+        let ticks = rescale(nanos, NANOS_PER_SECOND as u32, self.timescale, Rounding::Floor);
+        let after = self.boundaries.partition_point(|&boundary| boundary <= ticks);
+        SegmentIndex((after.saturating_sub(1) as u32).min(self.segment_count() - 1))
+    }
+
+    pub fn start(&self) -> i64 {
+        self.boundaries[0]
+    }
+
+    pub fn end(&self) -> i64 {
+        self.boundaries[self.boundaries.len() - 1]
+    }
+
+    pub fn start_ns(&self) -> Nanos {
+        nanos_from_ticks(self.start(), self.timescale)
+    }
+
+    pub fn end_ns(&self) -> Nanos {
+        nanos_from_ticks(self.end(), self.timescale)
+    }
+
+    /// Length of the longest segment.
+    pub fn longest_ticks(&self) -> i64 {
+        self.ranges().map(|range| range.end - range.start).max().unwrap_or(1)
+    }
+}
+
+/// `total` units cut into the ramp, then `target`; the last target-length segment and a remainder shorter than
+/// half of it are shared evenly.
+fn segment_lengths(total: i64, units_in: impl Fn(Nanos) -> i64, target_ns: Nanos) -> Vec<i64> {
+    let target = units_in(target_ns);
+    let mut lengths = Vec::new();
+    let mut left = total;
+    let mut ramp = RAMP_NS.iter().map(|&ns| units_in(ns).min(target));
+    loop {
+        let length = ramp.next().unwrap_or(target);
+        let rest = left - length;
+        if rest <= 0 {
+            lengths.push(left);
+            return lengths;
+        }
+        if rest < (length + 1) / 2 {
+            lengths.push(left - left / 2);
+            lengths.push(left / 2);
+            return lengths;
+        }
+        lengths.push(length);
+        left = rest;
+    }
+}
+
+fn longest_gap(times: &[Nanos], end_ns: Nanos) -> Nanos {
+    let ends = times.iter().skip(1).copied().chain([end_ns]);
+    times.iter().zip(ends).map(|(from, to)| to - from).max().unwrap_or(Nanos::MAX)
+}
+
+fn longest_gap_of(keyframes: &[Keyframe], end_ns: Nanos) -> Nanos {
+    let times: Vec<Nanos> = keyframes.iter().map(|k| k.pts_ns).collect();
+    longest_gap(&times, end_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TARGETS: CutTargets = CutTargets { segment_ns: 2 * NANOS_PER_SECOND, part_ns: 333_000_000 };
+
+    fn rates() -> impl Strategy<Value = FrameRate> {
+        prop::sample::select(FrameRate::STANDARD.to_vec())
+    }
+
+    fn check_cover(list: &CutList, first: i64, end: i64) {
+        assert_eq!(list.start(), first);
+        assert_eq!(list.end(), end);
+        assert!(list.boundaries.windows(2).all(|pair| pair[0] < pair[1]), "{list:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn constant_rate_covers_every_frame_and_keeps_its_lengths(
+            rate in rates(), frames in 1u64..500_000, phase in 0i64..1_000, target_ms in 500i64..6_000,
+        ) {
+            let targets = CutTargets { segment_ns: target_ms * 1_000_000, part_ns: 333_000_000 };
+            let list = CutList::constant_rate(rate, phase, frames, targets);
+            check_cover(&list, phase, phase + frames as i64 * rate.frame_ticks());
+            let target_frames = rate.frames_in(targets.segment_ns);
+            let minimum = target_frames.min(rate.frames_in(NANOS_PER_SECOND)) / 2;
+            for range in list.ranges() {
+                let length = range.end - range.start;
+                prop_assert_eq!(length % rate.frame_ticks(), 0);
+                prop_assert!(length / rate.frame_ticks() <= target_frames + 1);
+                prop_assert!(length / rate.frame_ticks() >= minimum.min(frames as i64));
+            }
+        }
+
+        #[test]
+        fn variable_rate_covers_the_whole_track(start in 0i64..5_000_000_000, length in 1_000_000i64..20_000_000_000_000) {
+            let list = CutList::by_time(start, start + length, TARGETS);
+            let ticks = |ns| ticks_from_nanos(ns, VARIABLE_RATE_TIMESCALE);
+            check_cover(&list, ticks(start), ticks(start + length).max(ticks(start) + 1));
+            prop_assert!(list.longest_ticks() <= 2 * 90_000 + 1);
+        }
+
+        #[test]
+        fn fragments_tile_their_segment(rate in rates(), frames in 1i64..2_000, part_ms in 20i64..1_000) {
+            let rule = FragmentRule::constant_rate(rate, CutTargets { segment_ns: 0, part_ns: part_ms * 1_000_000 });
+            let segment = 77..77 + frames * rate.frame_ticks();
+            let ends = rule.ends(&segment);
+            let mut at = segment.start;
+            for &end in &ends {
+                prop_assert!(end > at && end - at <= rule.part.max(rule.first));
+                prop_assert_eq!(rule.fragment_end(&segment, at), end);
+                at = end;
+            }
+            prop_assert_eq!(at, segment.end);
+        }
+
+        #[test]
+        fn copied_cuts_lie_on_keyframes_and_cover_the_track(
+            gaps in prop::collection::vec(40_000_000i64..12_000_000_000, 1..200), tail in 40_000_000i64..10_000_000_000,
+        ) {
+            let mut at = 0;
+            let mut keyframes = Vec::new();
+            for gap in gaps {
+                keyframes.push(Keyframe { pts_ns: at, earliest_ns: at, bytes: 0 });
+                at += gap;
+            }
+            let end = keyframes[keyframes.len() - 1].pts_ns + tail;
+            let list = CutList::copied(&keyframes, end, 90_000, TARGETS).expect("a list");
+            check_cover(&list, 0, ticks_from_nanos(end, 90_000));
+            prop_assert!(list.independent);
+            for boundary in &list.boundaries[..list.boundaries.len() - 1] {
+                prop_assert!(keyframes.iter().any(|k| ticks_from_nanos(k.pts_ns, 90_000) == *boundary));
+            }
+            for range in list.ranges().take(list.boundaries.len().saturating_sub(2)) {
+                prop_assert!(range.end - range.start >= 2 * 90_000 - 1);
+            }
+        }
+
+        #[test]
+        fn audio_cuts_are_whole_frames_at_or_just_after_the_video_cuts(
+            rate in rates(), frames in 1u64..100_000, excess in -3_000_000_000i64..9_000_000_000,
+        ) {
+            let grid = CutList::constant_rate(rate, 0, frames, TARGETS);
+            let end_ns = (grid.end_ns() + excess).max(10_000_000);
+            let list = CutList::audio(&grid, 48_000, 1024, 0, end_ns);
+            prop_assert!(list.boundaries.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(list.boundaries.iter().all(|b| b % 1024 == 0));
+            let end = ticks_from_nanos(end_ns, 48_000);
+            prop_assert!(list.end() >= end && list.end() - end < 1024.max(1025 - end));
+            for (n, &cut) in list.boundaries.iter().enumerate().skip(1).take(list.boundaries.len().saturating_sub(2)) {
+                if let Some(&video) = grid.boundaries.get(n) {
+                    let exact = rescale(video, grid.timescale, 48_000, Rounding::Ceil);
+                    prop_assert!(cut >= exact && cut - exact < 1024, "{} {} {}", n, cut, exact);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_segments_are_short() {
+        let rate = FrameRate::new(24_000, 1001).expect("a rate");
+        let list = CutList::constant_rate(rate, 0, 240, TARGETS);
+        let frames: Vec<i64> = list.ranges().map(|r| (r.end - r.start) / 1001).collect();
+        assert_eq!(frames, [24, 24, 48, 48, 48, 48]);
+    }
+
+    #[test]
+    fn a_stump_at_the_end_is_shared_with_its_neighbour() {
+        let rate = FrameRate::new(25, 1).expect("a rate");
+        let list = CutList::constant_rate(rate, 0, 25 + 25 + 50 + 1, TARGETS);
+        let frames: Vec<i64> = list.ranges().map(|r| (r.end - r.start) / rate.frame_ticks()).collect();
+        assert_eq!(frames, [25, 25, 26, 25]);
+    }
+
+    #[test]
+    fn an_open_gop_is_cut_at_its_earliest_frame_and_claims_no_independence() {
+        let keyframes: Vec<Keyframe> = (0..10)
+            .map(|n| Keyframe {
+                pts_ns: n * 2_500_000_000,
+                earliest_ns: n * 2_500_000_000 - if n == 0 { 0 } else { 125_000_000 },
+                bytes: 0,
+            })
+            .collect();
+        let list = CutList::copied(&keyframes, 25_000_000_000, 24_000, TARGETS).expect("a list");
+        assert!(!list.independent);
+        assert_eq!(list.boundaries[1], 24_000 * 2_375 / 1000);
+    }
+
+    #[test]
+    fn a_segment_is_found_by_time() {
+        let rate = FrameRate::new(25, 1).expect("a rate");
+        let list = CutList::constant_rate(rate, 0, 250, TARGETS);
+        for (seconds, segment) in [(-1, 0), (0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (99, 5)] {
+            assert_eq!(list.segment_at(seconds * NANOS_PER_SECOND), SegmentIndex(segment), "{seconds}");
+        }
+    }
+}

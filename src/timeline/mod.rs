@@ -1,0 +1,10 @@
+//! Floor 1. Time as exact integers: ticks, cut lists, fragment boundaries and the two conformers that put
+//! decoded frames and samples onto them. Pure: no I/O, no clock, no GStreamer.
+//!
+//! Invariant: a boundary is an integer number of ticks from the file's origin. Nothing here is a float.
+
+pub mod cut_list;
+pub mod ticks;
+
+pub use cut_list::{CutList, FragmentRule, SegmentIndex};
+pub use ticks::{FrameRate, Nanos, Rounding, rescale};
