@@ -93,6 +93,20 @@ impl FragmentRule {
         (segment.start + end).min(segment.end)
     }
 
+    /// The fragment of `cuts` that holds `tick`; for ticks outside the list, of its first or last segment.
+    pub fn fragment_at(self, cuts: &CutList, tick: i64) -> Range<i64> {
+        let after = cuts.boundaries.partition_point(|&boundary| boundary <= tick);
+        let n = after.saturating_sub(1).min(cuts.boundaries.len() - 2);
+        let segment = cuts.boundaries[n]..cuts.boundaries[n + 1];
+        let offset = tick.clamp(segment.start, segment.end - 1) - segment.start;
+        let start = if offset < self.first {
+            segment.start
+        } else {
+            segment.start + self.first + (offset - self.first) / self.part * self.part
+        };
+        start..self.fragment_end(&segment, start)
+    }
+
     /// Ends of all fragments of a segment, the last one the segment's own end.
     pub fn ends(self, segment: &Range<i64>) -> Vec<i64> {
         let mut ends = Vec::new();
@@ -332,6 +346,8 @@ mod tests {
             for &end in &ends {
                 prop_assert!(end > at && end - at <= rule.part.max(rule.first));
                 prop_assert_eq!(rule.fragment_end(&segment, at), end);
+                let cuts = CutList { timescale: 1, boundaries: vec![77, segment.end], independent: true };
+                prop_assert_eq!(rule.fragment_at(&cuts, (at + end) / 2), at..end);
                 at = end;
             }
             prop_assert_eq!(at, segment.end);

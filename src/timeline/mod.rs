@@ -3,8 +3,10 @@
 //!
 //! Invariant: a boundary is an integer number of ticks from the file's origin. Nothing here is a float.
 
+pub mod audio;
 pub mod cut_list;
 pub mod ticks;
+pub mod video;
 
-pub use cut_list::{CutList, FragmentRule, SegmentIndex};
-pub use ticks::{FrameRate, Nanos, Rounding, rescale};
+pub use cut_list::{CutList, CutTargets, FragmentRule, SegmentIndex};
+pub use ticks::{FrameRate, NANOS_PER_SECOND, Nanos, Rounding, nanos_from_ticks, rescale, ticks_from_nanos};

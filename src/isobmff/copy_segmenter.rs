@@ -1,0 +1,358 @@
+//! Packets of a pass-through in, fragments on the cut list out.
+//!
+//! Packets come in decode order. Their presentation times, sorted, serve as the decode times of the segment
+//! (sample i is decoded when the i-th picture is presented), and the difference is a signed composition offset
+//! (`trun` version 1). So a segment starts exactly at its cut, ends exactly at the next one and needs no edit
+//! list, whatever the source's own decode times were.
+
+use super::fragment::{Fragment, FragmentSample, fragment_bytes};
+use crate::timeline::{CutList, FragmentRule, SegmentIndex};
+
+/// One coded frame as the demuxer gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Presentation time in ticks of the cut list.
+    pub tick: i64,
+    /// No packet that follows is presented before this tick, where the source says (its decode time).
+    pub floor: Option<i64>,
+    pub sync: bool,
+    pub data: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct CopySegmenter {
+    cuts: CutList,
+    rule: FragmentRule,
+    /// Presentation tick of the keyframe that opens each segment; equal to the cut for closed GOPs.
+    keyframes: Vec<i64>,
+    /// Two times closer than this are the same frame.
+    tolerance: i64,
+    segment: SegmentIndex,
+    range: std::ops::Range<i64>,
+    /// The opening keyframe of `segment` has come.
+    open: bool,
+    packets: Vec<Packet>,
+    /// Ticks of all packets of the segment, sorted; `sent` packets have left already.
+    ticks: Vec<i64>,
+    sent: usize,
+    part: u32,
+    complete: bool,
+    /// Packets left out because nothing in their segment can refer to what precedes the cut.
+    pub dropped: u64,
+}
+
+impl CopySegmenter {
+    /// `keyframes[n]` opens segment `n`; `frame_ticks` is the nominal length of a frame. `None` beyond the end.
+    pub fn new(
+        cuts: CutList,
+        rule: FragmentRule,
+        keyframes: Vec<i64>,
+        frame_ticks: i64,
+        start: SegmentIndex,
+    ) -> Option<Self> {
+        let range = cuts.range(start)?;
+        (keyframes.len() == cuts.segment_count() as usize).then_some(Self {
+            cuts,
+            rule,
+            keyframes,
+            tolerance: (frame_ticks / 2).max(1),
+            segment: start,
+            range,
+            open: false,
+            packets: Vec::new(),
+            ticks: Vec::new(),
+            sent: 0,
+            part: 0,
+            complete: false,
+            dropped: 0,
+        })
+    }
+
+    /// Takes the next packet in decode order; the fragments that are complete with it.
+    pub fn push(&mut self, mut packet: Packet) -> Vec<Fragment> {
+        let mut done = Vec::new();
+        if self.complete {
+            return done;
+        }
+        if !self.open {
+            if !(packet.sync && self.opens(self.segment, packet.tick)) {
+                self.dropped += 1;
+                return done;
+            }
+            self.open = true;
+            self.add(packet);
+            return done;
+        }
+        if packet.sync && self.opens(self.segment.next(), packet.tick) && self.segment.next().0 < self.count()
+        {
+            done.extend(self.close_segment());
+            self.open = true;
+            self.add(packet);
+            return done;
+        }
+        if packet.tick < self.range.start {
+            // A leading picture of a GOP that the index called closed.
+            self.dropped += 1;
+            return done;
+        }
+        packet.tick = packet.tick.min(self.range.end - 1);
+        self.add(packet);
+        done.extend(self.flush_known());
+        done
+    }
+
+    /// The source ended: closes the segment at hand.
+    pub fn finish(&mut self) -> Vec<Fragment> {
+        if self.open { self.close_segment() } else { Vec::new() }
+    }
+
+    pub fn complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The segment that the next packet belongs to, unless it opens the one after.
+    pub fn segment(&self) -> SegmentIndex {
+        self.segment
+    }
+
+    fn count(&self) -> u32 {
+        self.cuts.segment_count()
+    }
+
+    fn opens(&self, segment: SegmentIndex, tick: i64) -> bool {
+        self.keyframes.get(segment.0 as usize).is_some_and(|&at| (tick - at).abs() <= self.tolerance)
+    }
+
+    fn add(&mut self, packet: Packet) {
+        let tick = packet.tick.max(self.range.start);
+        let at = self.ticks.partition_point(|&other| other <= tick);
+        self.ticks.insert(at, tick);
+        self.packets.push(Packet { tick, ..packet });
+    }
+
+    /// Decode tick of the packet at `index`: the `index`-th presentation tick, the first one on the cut.
+    fn decode_tick(&self, index: usize) -> i64 {
+        if index == 0 { self.range.start } else { self.ticks.get(index).copied().unwrap_or(self.range.end) }
+    }
+
+    /// Fragments whose decode times can no longer change.
+    fn flush_known(&mut self) -> Vec<Fragment> {
+        let mut done = Vec::new();
+        let Some(floor) = self.packets.last().and_then(|packet| packet.floor) else {
+            return done;
+        };
+        let known = self.ticks.partition_point(|&tick| tick <= floor);
+        loop {
+            let start = self.decode_tick(self.sent);
+            let end = self.rule.fragment_end(&self.range, start);
+            if end >= self.range.end {
+                return done;
+            }
+            let stop = self.ticks.partition_point(|&tick| tick < end).max(self.sent + 1);
+            if stop >= known || stop >= self.packets.len() {
+                return done;
+            }
+            done.push(self.emit(stop, false));
+        }
+    }
+
+    fn close_segment(&mut self) -> Vec<Fragment> {
+        let mut done = Vec::new();
+        while self.sent < self.packets.len() {
+            let start = self.decode_tick(self.sent);
+            let end = self.rule.fragment_end(&self.range, start);
+            let stop = self.ticks.partition_point(|&tick| tick < end).max(self.sent + 1);
+            let stop = stop.min(self.packets.len());
+            done.push(self.emit(stop, stop == self.packets.len()));
+        }
+        self.packets.clear();
+        self.ticks.clear();
+        self.sent = 0;
+        self.part = 0;
+        self.open = false;
+        match self.cuts.range(self.segment.next()) {
+            Some(range) => {
+                self.segment = self.segment.next();
+                self.range = range;
+            }
+            None => self.complete = true,
+        }
+        done
+    }
+
+    /// The packets up to `stop`, in decode order, as a fragment.
+    fn emit(&mut self, stop: usize, last: bool) -> Fragment {
+        let start = self.decode_tick(self.sent);
+        let end = if last { self.range.end } else { self.decode_tick(stop) };
+        let mut at = start;
+        let mut samples = Vec::with_capacity(stop - self.sent);
+        for index in self.sent..stop {
+            let next = if index + 1 == stop { end } else { self.decode_tick(index + 1) };
+            let packet = &mut self.packets[index];
+            let shown =
+                if index == 0 && packet.tick == self.ticks[0] { self.range.start } else { packet.tick };
+            samples.push(FragmentSample {
+                duration: u32::try_from(next - at).unwrap_or(0),
+                composition_offset: (shown - at).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
+                sync: packet.sync,
+                data: std::mem::take(&mut packet.data),
+            });
+            at = next;
+        }
+        let fragment = Fragment {
+            segment: self.segment,
+            part: self.part,
+            start,
+            duration: end - start,
+            independent: samples.first().is_some_and(|sample| sample.sync),
+            last,
+            bytes: fragment_bytes(self.segment, self.part, start, &samples),
+        };
+        self.sent = stop;
+        self.part += 1;
+        fragment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp4_atom::{Header, ReadAtom, ReadFrom};
+
+    const FRAME: i64 = 1000;
+
+    /// Presentation order of a GOP in decode order: I P B B P B B …, `frames` of them.
+    fn gop(first: i64, frames: i64) -> Vec<i64> {
+        let mut order = vec![0];
+        let mut anchor = 0;
+        while anchor < frames - 1 {
+            let next = (anchor + 3).min(frames - 1);
+            order.push(next);
+            order.extend(anchor + 1..next);
+            anchor = next;
+        }
+        order.into_iter().map(|n| first + n * FRAME).collect()
+    }
+
+    fn packets(segments: &[Vec<i64>], floors: bool) -> Vec<Packet> {
+        let mut decode = -2 * FRAME;
+        let mut all = Vec::new();
+        for ticks in segments {
+            for (n, &tick) in ticks.iter().enumerate() {
+                all.push(Packet { tick, floor: floors.then_some(decode), sync: n == 0, data: vec![n as u8] });
+                decode += FRAME;
+            }
+        }
+        all
+    }
+
+    fn run(segmenter: &mut CopySegmenter, packets: Vec<Packet>) -> Vec<Fragment> {
+        let mut fragments: Vec<Fragment> =
+            packets.into_iter().flat_map(|packet| segmenter.push(packet)).collect();
+        fragments.extend(segmenter.finish());
+        fragments
+    }
+
+    /// (decode tick, presentation tick) of every sample.
+    fn times(fragment: &Fragment) -> Vec<(i64, i64)> {
+        let mut cursor = std::io::Cursor::new(&fragment.bytes);
+        let header = Header::read_from(&mut cursor).expect("moof header");
+        let moof = mp4_atom::Moof::read_atom(&header, &mut cursor).expect("moof");
+        let traf = &moof.traf[0];
+        let mut at = traf.tfdt.as_ref().expect("tfdt").base_media_decode_time as i64;
+        let mut times = Vec::new();
+        for entry in &traf.trun[0].samples {
+            times.push((at, at + i64::from(entry.cts.unwrap_or(0))));
+            at += i64::from(entry.duration.or(traf.tfhd.default_sample_duration).expect("a duration"));
+        }
+        assert_eq!(at, fragment.start + fragment.duration);
+        times
+    }
+
+    fn two_segments() -> (CutList, Vec<Vec<i64>>) {
+        let segments = vec![gop(0, 50), gop(50 * FRAME, 48)];
+        (
+            CutList { timescale: 25_000, boundaries: vec![0, 50 * FRAME, 98 * FRAME], independent: true },
+            segments,
+        )
+    }
+
+    #[test]
+    fn pictures_keep_their_presentation_times_and_segments_start_on_their_cuts() {
+        let (cuts, segments) = two_segments();
+        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        for floors in [true, false] {
+            let mut segmenter =
+                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0))
+                    .expect("fits");
+            let fragments = run(&mut segmenter, packets(&segments, floors));
+            let shown: Vec<i64> = fragments.iter().flat_map(times).map(|(_, shown)| shown).collect();
+            assert_eq!(shown, segments.concat());
+            let mut at = 0;
+            for fragment in &fragments {
+                assert_eq!(fragment.start, at);
+                at += fragment.duration;
+            }
+            assert_eq!(at, 98 * FRAME);
+            assert_eq!(fragments.iter().filter(|fragment| fragment.last).count(), 2);
+            assert_eq!(times(&fragments[0])[0], (0, 0));
+            assert!(segmenter.complete());
+            assert_eq!(segmenter.dropped, 0);
+        }
+    }
+
+    #[test]
+    fn decode_times_let_fragments_leave_before_the_segment_is_whole() {
+        let (cuts, segments) = two_segments();
+        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let mut segmenter =
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+        let early: usize =
+            packets(&segments, true).into_iter().take(20).map(|packet| segmenter.push(packet).len()).sum();
+        assert_eq!(early, 2);
+    }
+
+    #[test]
+    fn a_head_in_the_middle_makes_the_same_fragments() {
+        let (cuts, segments) = two_segments();
+        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let make = |start| {
+            let mut segmenter =
+                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(start))
+                    .expect("fits");
+            run(&mut segmenter, packets(&segments, true))
+        };
+        let tail: Vec<Fragment> = make(0).into_iter().filter(|fragment| fragment.segment.0 == 1).collect();
+        assert_eq!(make(1), tail);
+    }
+
+    #[test]
+    fn an_open_gop_starts_at_its_earliest_leading_picture() {
+        let mut second = gop(50 * FRAME, 40);
+        second.splice(1..1, [48 * FRAME, 49 * FRAME]);
+        let segments = vec![gop(0, 48), second];
+        let cuts =
+            CutList { timescale: 25_000, boundaries: vec![0, 48 * FRAME, 90 * FRAME], independent: false };
+        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let mut segmenter =
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+        let fragments = run(&mut segmenter, packets(&segments, true));
+        let second: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.segment.0 == 1).collect();
+        assert_eq!(times(second[0])[0], (48 * FRAME, 50 * FRAME));
+        assert_eq!(segmenter.dropped, 0);
+    }
+
+    #[test]
+    fn leading_pictures_of_a_gop_that_was_called_closed_are_left_out() {
+        let mut second = gop(50 * FRAME, 40);
+        second.splice(1..1, [48 * FRAME, 49 * FRAME]);
+        let cuts =
+            CutList { timescale: 25_000, boundaries: vec![0, 50 * FRAME, 90 * FRAME], independent: true };
+        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let mut segmenter =
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+        let fragments = run(&mut segmenter, packets(&[gop(0, 48), second], false));
+        assert_eq!(segmenter.dropped, 2);
+        assert_eq!(fragments.iter().map(|fragment| fragment.duration).sum::<i64>(), 90 * FRAME);
+    }
+}
