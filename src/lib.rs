@@ -6,5 +6,6 @@
 pub mod base;
 pub mod isobmff;
 pub mod media;
+pub mod pipeline;
 pub mod rendition;
 pub mod timeline;

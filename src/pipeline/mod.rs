@@ -1,0 +1,10 @@
+//! Floor 3. Pipelines as data: the profiles of `pipelines/*.toml`, and the launch texts made from them. What is
+//! sent to a worker is text; nothing here runs GStreamer.
+
+pub mod graph;
+pub mod profile;
+pub mod set;
+
+pub use graph::{AudioGraph, VideoGraph};
+pub use profile::{Profile, ProfileError, ProfileKind};
+pub use set::{ProfileSet, Resolved};
