@@ -1,16 +1,18 @@
 //! The init segment (CMAF header, ISO/IEC 23000-19 section 7.3.1) of one track.
 
+use serde::{Deserialize, Serialize};
+
 use super::boxes::Boxes;
 use crate::media::Colour;
 
 /// What a decoder has to know, per codec.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SampleEntry {
     Video(VideoEntry),
     Audio(AudioEntry),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoEntry {
     /// `avc1`, `hvc1`, `av01` or `vp09`.
     pub format: [u8; 4],
@@ -22,14 +24,14 @@ pub struct VideoEntry {
     pub colour: Colour,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioEntry {
     pub codec: AudioCodec,
     pub channels: u16,
     pub sample_rate: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AudioCodec {
     /// AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1).
     Aac(Vec<u8>),

@@ -29,6 +29,8 @@ pub struct Segmenter {
     /// Length of every sample where it is known beforehand: a fragment then leaves with its last sample, not
     /// with the one after it.
     sample_ticks: Option<i64>,
+    /// A segment may begin later than its cut: copied sound with holes.
+    lenient: bool,
     segment: SegmentIndex,
     range: std::ops::Range<i64>,
     part: u32,
@@ -53,12 +55,18 @@ impl Segmenter {
             cuts,
             rule,
             sample_ticks,
+            lenient: false,
             segment: start,
             range,
             part: 0,
             pending: Vec::new(),
             complete: false,
         })
+    }
+
+    /// Accepts segments that begin after their cut, for sources with holes.
+    pub fn lenient(self) -> Self {
+        Self { lenient: true, ..self }
     }
 
     /// Takes the next sample in order; the fragments that are complete with it, usually none or one. A sample
@@ -75,7 +83,9 @@ impl Segmenter {
             }
         }
         let starts_segment = self.part == 0 && self.pending.is_empty();
-        if starts_segment && (sample.tick != self.range.start || !sample.sync) {
+        if starts_segment && self.lenient {
+            self.skip_to(sample.tick);
+        } else if starts_segment && (sample.tick != self.range.start || !sample.sync) {
             return Err(LostBoundary { segment: self.segment, expected: self.range.start, got: sample.tick });
         }
         let ends_at = self.sample_ticks.map(|ticks| sample.tick + ticks);
@@ -102,6 +112,20 @@ impl Segmenter {
     /// The segment that the next sample belongs to.
     pub fn segment(&self) -> SegmentIndex {
         self.segment
+    }
+
+    /// Enters the segment and fragment that hold `tick`, when a hole covers whole segments or a cut.
+    fn skip_to(&mut self, tick: i64) {
+        while tick >= self.range.end
+            && let Some(range) = self.cuts.range(self.segment.next())
+        {
+            self.segment = self.segment.next();
+            self.range = range;
+            self.fragment_end = self.rule.fragment_end(&self.range, self.range.start);
+        }
+        while self.fragment_end <= tick && self.fragment_end < self.range.end {
+            self.fragment_end = self.rule.fragment_end(&self.range, self.fragment_end);
+        }
     }
 
     /// Closes the fragment at hand. A fragment boundary inside a segment without a sample of its own is passed

@@ -1,0 +1,11 @@
+//! Floor 4. Worker processes: the only place where media is parsed, decoded and encoded. The parent side spawns
+//! and talks to them; `child` is what runs inside. A crash, a hang or a leak in there costs one job.
+
+pub mod child;
+pub mod pool;
+pub mod process;
+pub mod protocol;
+pub mod wire;
+
+pub use pool::WorkerPool;
+pub use process::{Worker, WorkerError};

@@ -1,0 +1,163 @@
+//! What server and worker say to each other. One socket per worker; requests and reports are JSON, fragments
+//! are binary (`wire`). A request that needs the source carries its descriptor.
+
+use serde::{Deserialize, Serialize};
+
+use crate::isobmff::Fragment;
+use crate::isobmff::SampleEntry;
+use crate::media::{Container, KeyframeIndex, MediaInfo, TrackNumber};
+use crate::timeline::audio::Lattice;
+use crate::timeline::video::FrameGrid;
+use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, SegmentIndex};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Try to parse launch texts. Answered by [`Report::Parsed`].
+    Parse { texts: Vec<String> },
+    /// Encode a few frames of a test picture (or sound) through launch texts. Answered by [`Report::Tried`].
+    Try { trial: Trial },
+    /// What is in the source? Answered by [`Report::Probed`]. Carries a descriptor.
+    Probe,
+    /// Read every packet of a video track for its keyframes. Answered by [`Report::Scanned`]. Carries a
+    /// descriptor.
+    Scan { input: Input },
+    /// Make consecutive segments of a rendition. Carries a descriptor.
+    Head(Box<HeadSpec>),
+    /// Make segments up to and including this one, then wait.
+    Goal { segment: SegmentIndex },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trial {
+    /// Launch text of the encoder.
+    pub encode: String,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// Which track of the source, and how its clock relates to the presentation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    pub container: Container,
+    pub video: bool,
+    pub track: TrackNumber,
+    /// Time from the origin = buffer PTS − `edit_offset_ns` − `origin_ns`.
+    pub edit_offset_ns: Nanos,
+    pub origin_ns: Nanos,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeadSpec {
+    pub input: Input,
+    pub cuts: CutList,
+    pub fragments: FragmentRule,
+    pub start: SegmentIndex,
+    pub goal: SegmentIndex,
+    pub work: HeadWork,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadWork {
+    EncodeVideo(EncodeVideo),
+    CopyVideo(CopyVideo),
+    EncodeAudio(EncodeAudio),
+    CopyAudio(CopyAudio),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EncodeVideo {
+    /// Launch text from the coded stream to raw frames.
+    pub decode: String,
+    /// Launch text from raw frames to the coded stream.
+    pub encode: String,
+    /// Short name of the codec that comes out: `h264`.
+    pub codec: String,
+    pub grid: FrameGrid,
+    /// The sample entry without its configuration record, which the encoder supplies.
+    pub entry: SampleEntry,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CopyVideo {
+    pub codec: String,
+    /// Presentation ticks of the keyframe that opens each segment.
+    pub keyframes: Vec<i64>,
+    /// Snap presentation times to this rate's grid from the cut list's start; absent for variable rate.
+    pub grid: Option<FrameRate>,
+    /// Nominal length of a frame in ticks.
+    pub frame_ticks: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EncodeAudio {
+    pub decode: String,
+    pub encode: String,
+    pub channels: u8,
+    pub sample_rate: u32,
+    /// Samples in a frame of the encoder.
+    pub samples_per_frame: u32,
+    /// Frames by which the encoder's output lags its input.
+    pub delay: u32,
+    /// Frames of the source at the rendition's rate, where they have one length.
+    pub lattice: Option<Lattice>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CopyAudio {
+    pub codec: String,
+    pub sample_rate: u32,
+    pub lattice: Lattice,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Report {
+    /// Initialised, waiting for work.
+    Ready,
+    /// For each text of the request, why it does not parse.
+    Parsed { problems: Vec<Option<String>> },
+    Tried { frames_per_second: f64 },
+    Probed { info: Box<MediaInfo>, index: Box<KeyframeIndex> },
+    Scanned { index: Box<KeyframeIndex> },
+    /// The sample entry that decodes what this head makes, with its configuration record.
+    Entry { entry: SampleEntry },
+    /// The head has made everything there is.
+    End {
+        /// The source ended before its cut list did: nothing follows the last fragment.
+        early: bool,
+    },
+    Failed(Failure),
+    /// Never on the wire as JSON.
+    #[serde(skip)]
+    Fragment(Fragment),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{kind:?} in {element}: {message}")]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// The element, container or stage that failed.
+    pub element: String,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The source cannot be read, or ends where it must not.
+    Source,
+    /// The container or the coded stream makes no sense.
+    Undecodable,
+    /// An element is missing, or does not link or start.
+    Setup,
+    /// The encoder failed.
+    Encoder,
+}
+
+impl Failure {
+    pub fn new(kind: FailureKind, element: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, element: element.into(), message: message.into() }
+    }
+}
