@@ -15,6 +15,7 @@ mod examples;
 mod golden;
 mod printable;
 
+pub mod dash;
 pub mod hls;
 
 pub use copy_selection::CopySelection;
