@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod isobmff;
+pub mod manifest;
 pub mod media;
 pub mod pipeline;
 pub mod rendition;

@@ -1,0 +1,61 @@
+//! `MPD`, ISO/IEC 23009-1 section 5.3.1: the root element.
+
+use quick_xml::events::{BytesDecl, Event};
+
+use super::xs_duration::XsDuration;
+use super::{Document, Written, period};
+use crate::manifest::CopySelection;
+use crate::manifest::audio_track::AudioTrack;
+use crate::rendition::{Presentation, Rendition};
+use crate::timeline::ticks::NANOS_PER_SECOND;
+
+const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
+const PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019";
+/// Players buffer at least this much before the picture: the shortest segment's length.
+const MIN_BUFFER_TIME: &str = "PT1S";
+const INDENT: usize = 2;
+
+/// Served as `/dash/{file}/manifest.mpd`. Static: complete from the first moment, although segments are made
+/// on demand.
+pub fn mpd(presentation: &Presentation, file: &str, copy: CopySelection) -> String {
+    let videos = copy.videos(presentation);
+    let tracks = AudioTrack::all(presentation);
+    let mut document = Document::new_with_indent(Vec::new(), b' ', INDENT);
+    let whole = XsDuration::floor(presentation.duration_ns, NANOS_PER_SECOND as u32);
+    match write(&mut document, whole, &videos, &tracks, file) {
+        Ok(()) => String::from_utf8_lossy(&document.into_inner()).into_owned(),
+        Err(error) => unreachable!("memory takes every byte: {error}"),
+    }
+}
+
+fn write(
+    document: &mut Document,
+    whole: XsDuration,
+    videos: &[&Rendition],
+    tracks: &[AudioTrack],
+    file: &str,
+) -> Written {
+    let of_tracks = tracks.iter().flat_map(|track| &track.renditions).map(|entry| entry.rendition);
+    let cuts = || videos.iter().copied().chain(of_tracks.clone()).map(|rendition| &rendition.cuts);
+    // "@mediaPresentationDuration [...] shall be present when neither the attribute MPD@minimumUpdatePeriod
+    // nor the Period@duration of the last Period is present." What is listed decides, not what the container
+    // says.
+    let end = cuts().map(|cuts| XsDuration::floor(cuts.end(), cuts.timescale)).max().unwrap_or(whole);
+    let longest = cuts().map(|cuts| XsDuration::ceil(cuts.longest_ticks(), cuts.timescale)).max();
+
+    document.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let mut element = document
+        .create_element("MPD")
+        .with_attribute(("xmlns", NAMESPACE))
+        .with_attribute(("profiles", PROFILES))
+        .with_attribute(("type", "static"))
+        .with_attribute(("mediaPresentationDuration", end.to_string().as_str()))
+        .with_attribute(("minBufferTime", MIN_BUFFER_TIME));
+    if let Some(longest) = longest {
+        // "specifies the maximum duration of any Segment in any Representation in the Media Presentation".
+        element = element.with_attribute(("maxSegmentDuration", longest.to_string().as_str()));
+    }
+    element.write_inner_content(|document| period::write(document, videos, tracks, file))?;
+    document.get_mut().push(b'\n');
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `SegmentTemplate`, ISO/IEC 23009-1 section 5.3.9.4, and the two attributes that let players play a segment
+//! while it is being made.
+
+use super::{Document, Written, segment_timeline};
+use crate::rendition::Rendition;
+use crate::timeline::{CutList, FragmentRule, Rounding, rescale};
+
+const MILLIS_PER_SECOND: u32 = 1000;
+/// Of `availabilityTimeOffset`: players take the smallest of all and leave the mode at zero.
+const MIN_OFFSET_MS: i64 = 100;
+
+/// `$RepresentationID$` and `$Number$` are section 5.3.9.4.4's; `S` elements count from `@startNumber`, which
+/// is 0 as in the addresses themselves.
+pub fn write(document: &mut Document, rendition: &Rendition, file: &str) -> Written {
+    let base = format!("../../media/{file}/$RepresentationID$");
+    document
+        .create_element("SegmentTemplate")
+        .with_attribute(("timescale", rendition.cuts.timescale.to_string().as_str()))
+        .with_attribute(("initialization", format!("{base}/init.mp4").as_str()))
+        .with_attribute(("media", format!("{base}/$Number$.m4s").as_str()))
+        .with_attribute(("startNumber", "0"))
+        .with_attribute(("availabilityTimeOffset", availability_time_offset(rendition).as_str()))
+        // Section 5.3.9.2.2: "specifies if all Segments of all associated Representation are complete at the
+        // adjusted availability start time." Shaka appends chunk by chunk if every template has a positive
+        // offset, dash.js if this is false.
+        .with_attribute(("availabilityTimeComplete", "false"))
+        .write_inner_content(|document| segment_timeline::write(document, &rendition.cuts))?;
+    Ok(())
+}
+
+/// How long before its end a segment can be asked for: from its first fragment on. In seconds.
+fn availability_time_offset(rendition: &Rendition) -> String {
+    let millis = rescale(
+        shortest_rest(&rendition.cuts, rendition.fragments),
+        rendition.cuts.timescale,
+        MILLIS_PER_SECOND,
+        Rounding::Floor,
+    );
+    let millis = millis.max(MIN_OFFSET_MS);
+    format!("{}.{:03}", millis / 1000, millis % 1000)
+}
+
+/// Ticks behind the first fragment of a segment, of the segment that has the fewest: true for all of them.
+fn shortest_rest(cuts: &CutList, fragments: FragmentRule) -> i64 {
+    cuts.ranges()
+        .map(|segment| segment.end - fragments.fragment_end(&segment, segment.start))
+        .min()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::examples;
+    use proptest::prelude::*;
+
+    fn offset(boundaries: &[i64], first: i64) -> String {
+        let cuts = CutList { timescale: 1000, boundaries: boundaries.to_vec(), independent: true };
+        let fragments = FragmentRule { first, part: 300 };
+        availability_time_offset(&Rendition { fragments, ..examples::video("v-1", cuts) })
+    }
+
+    #[test]
+    fn the_shortest_segment_decides() {
+        assert_eq!(offset(&[0, 1000, 2000, 4000], 160), "0.840");
+        assert_eq!(offset(&[0, 2000, 4000], 160), "1.840");
+    }
+
+    #[test]
+    fn a_stump_keeps_the_mode_on() {
+        assert_eq!(offset(&[0, 2000, 2100], 160), "0.100");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_is_never_overstated(cuts in examples::cut_lists(), first in 1i64..50_000) {
+            let fragments = FragmentRule { first, part: first };
+            let rest = shortest_rest(&cuts, fragments);
+            for segment in cuts.ranges() {
+                prop_assert!(rest >= 0 && fragments.ends(&segment)[0] + rest <= segment.end);
+            }
+        }
+    }
+}

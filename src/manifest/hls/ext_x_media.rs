@@ -1,0 +1,49 @@
+//! `EXT-X-MEDIA`, RFC 8216 section 4.3.4.1: one track in one audio group.
+
+use super::attribute_list::AttributeList;
+use crate::manifest::audio_track::{AudioRendition, AudioTrack};
+
+pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRendition, uri: &str) {
+    let mut list = AttributeList::default()
+        .plain("TYPE", "AUDIO")
+        .quoted("GROUP-ID", group)
+        // "All EXT-X-MEDIA tags in the same Group MUST have different NAME attributes."
+        .quoted("NAME", &track.name);
+    if let Some(language) = track.language {
+        list = list.quoted("LANGUAGE", language);
+    }
+    let list = list
+        // "A Group MUST NOT have more than one member with a DEFAULT attribute of YES."
+        .plain("DEFAULT", yes_or_no(track.default))
+        // "If the AUTOSELECT attribute is present, its value MUST be YES if the value of the DEFAULT
+        // attribute is YES." Members with YES "SHOULD have a combination of LANGUAGE [...] distinct from
+        // those of other".
+        .plain("AUTOSELECT", yes_or_no(track.autoselect))
+        // "All audio EXT-X-MEDIA tags SHOULD have a CHANNELS attribute."
+        .quoted("CHANNELS", &member.form.channels.to_string())
+        .quoted("URI", uri);
+    out.push_str(&format!("#EXT-X-MEDIA:{list}\n"));
+}
+
+fn yes_or_no(value: bool) -> &'static str {
+    if value { "YES" } else { "NO" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::examples;
+
+    #[test]
+    fn a_track_without_a_language_says_none() {
+        let film = examples::nasty_titles();
+        let tracks = AudioTrack::all(&film);
+        let mut out = String::new();
+        write(&mut out, "aac", &tracks[0], tracks[0].stereo_aac(), "x.m3u8");
+        assert_eq!(
+            out,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Director's 'cut' #EXT-X-ENDLIST\",DEFAULT=YES,\
+             AUTOSELECT=YES,CHANNELS=\"2\",URI=\"x.m3u8\"\n"
+        );
+    }
+}

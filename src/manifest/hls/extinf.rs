@@ -1,0 +1,72 @@
+//! `EXTINF` and the segment's URI, RFC 8216 section 4.3.2.1.
+
+use std::fmt::{self, Display};
+
+use crate::timeline::{CutList, Rounding, SegmentIndex, rescale};
+
+const MICROS_PER_SECOND: u32 = 1_000_000;
+
+/// A segment's length as the playlist says it: whole microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentMicros(pub i64);
+
+impl SegmentMicros {
+    /// One per segment. Each is the difference of two floored distances from the list's start, so that errors
+    /// do not add up and no sum ever ends beyond the media: a playlist that ends a fraction of a microsecond
+    /// behind what a player has buffered makes it ask for the last segment again and again.
+    pub fn of(cuts: &CutList) -> impl Iterator<Item = Self> + '_ {
+        let at = |boundary: i64| {
+            rescale(boundary - cuts.start(), cuts.timescale, MICROS_PER_SECOND, Rounding::Floor)
+        };
+        cuts.ranges().map(move |range| Self(at(range.end) - at(range.start)))
+    }
+
+    pub fn rounded_seconds(self) -> i64 {
+        rescale(self.0, MICROS_PER_SECOND, 1, Rounding::Nearest)
+    }
+}
+
+impl Display for SegmentMicros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = i64::from(MICROS_PER_SECOND);
+        write!(f, "{}.{:06}", self.0 / second, self.0 % second)
+    }
+}
+
+/// "#EXTINF:<duration>,[<title>]": the comma belongs to it without a title too. "Durations SHOULD be
+/// floating-point, with enough accuracy to avoid perceptible error when segment durations are accumulated."
+pub fn write(out: &mut String, duration: SegmentMicros, segment: SegmentIndex) {
+    out.push_str(&format!("#EXTINF:{duration},\n{}.m4s\n", segment.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::examples;
+    use proptest::prelude::*;
+
+    #[test]
+    fn thirds_of_a_second_add_up() {
+        let cuts = CutList { timescale: 3, boundaries: vec![0, 1, 2, 3], independent: true };
+        let printed: Vec<String> = SegmentMicros::of(&cuts).map(|d| d.to_string()).collect();
+        assert_eq!(printed, ["0.333333", "0.333333", "0.333334"]);
+    }
+
+    #[test]
+    fn halves_round_up() {
+        for (micros, seconds) in [(1_499_999, 1), (1_500_000, 2), (2_002_000, 2), (499_999, 0)] {
+            assert_eq!(SegmentMicros(micros).rounded_seconds(), seconds, "{micros}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_is_the_length_floored_and_never_beyond(cuts in examples::cut_lists()) {
+            let sum: i64 = SegmentMicros::of(&cuts).map(|duration| duration.0).sum();
+            let exact = i128::from(cuts.end() - cuts.start()) * 1_000_000;
+            let scale = i128::from(cuts.timescale);
+            prop_assert_eq!(i128::from(sum), exact / scale);
+            prop_assert!(SegmentMicros::of(&cuts).all(|duration| duration.0 > 0));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! HLS (RFC 8216): the multivariant playlist of a file and the media playlist of a rendition, video on
+//! demand. One file per tag, or per handful of small ones.
+//!
+//! Absent on purpose: `EXT-X-PART` beside `EXT-X-ENDLIST` (players re-request the last part for ever).
+
+mod attribute_list;
+mod audio_group;
+mod basic_tags;
+mod ext_x_map;
+mod ext_x_media;
+mod ext_x_stream_inf;
+mod extinf;
+mod media_playlist;
+mod media_playlist_tags;
+mod multivariant_playlist;
+#[cfg(test)]
+mod tests;
+
+pub use media_playlist::media_playlist;
+pub use multivariant_playlist::multivariant;

@@ -1,0 +1,21 @@
+//! Floor 2. A presentation printed for players: HLS playlists (RFC 8216) and the DASH MPD (ISO/IEC 23009-1)
+//! of a whole file. Pure text: a function of the presentation, the file's id and which videos to list.
+//!
+//! Not here: which segments exist (a whole file is listed from the first moment), the live edge, HTTP.
+//!
+//! Invariant: every duration and address comes from a rendition's cut list and id; nothing recomputes them,
+//! so HLS and DASH name the same URLs for the same ticks. Addresses are relative: a proxy may serve below a
+//! path.
+
+mod audio_track;
+mod copy_selection;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod golden;
+mod printable;
+
+pub mod dash;
+pub mod hls;
+
+pub use copy_selection::CopySelection;

@@ -1,0 +1,41 @@
+//! GStreamer's errors as ours. They are operating errors: a message on the bus, or an element that would not
+//! link or start.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use crate::worker::protocol::{Failure, FailureKind};
+
+pub fn setup(element: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Setup, element, error.to_string())
+}
+
+/// The first error on the pipeline's bus, if there is one.
+pub fn from_bus(pipeline: &gst::Pipeline) -> Option<Failure> {
+    let bus = pipeline.bus()?;
+    let message = bus.pop_filtered(&[gst::MessageType::Error])?;
+    let gst::MessageView::Error(error) = message.view() else {
+        return None;
+    };
+    let source = error.src();
+    let element = source.map_or_else(|| "pipeline".into(), |source| source.name().to_string());
+    let factory = source
+        .and_then(|source| source.downcast_ref::<gst::Element>())
+        .and_then(|element| element.factory())
+        .map_or(element, |factory| factory.name().to_string());
+    let cause = error.error();
+    let encodes = source
+        .and_then(|source| source.downcast_ref::<gst::Element>())
+        .and_then(|element| element.metadata("klass").map(|klass| klass.contains("Encoder")))
+        .unwrap_or(false);
+    let kind = if encodes {
+        FailureKind::Encoder
+    } else if cause.is::<gst::ResourceError>() {
+        FailureKind::Source
+    } else if cause.is::<gst::StreamError>() {
+        FailureKind::Undecodable
+    } else {
+        FailureKind::Setup
+    };
+    Some(Failure::new(kind, factory, cause.message()))
+}

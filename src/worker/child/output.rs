@@ -1,0 +1,56 @@
+//! The way out: frames on the socket, in order, blocking when the server is slow to read.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::isobmff::{Fragment, SampleEntry};
+use crate::worker::protocol::Report;
+use crate::worker::wire;
+
+use super::gate::Gate;
+
+#[derive(Clone)]
+pub struct Output {
+    socket: Arc<Mutex<UnixStream>>,
+}
+
+impl Output {
+    pub fn new(socket: UnixStream) -> Self {
+        Self { socket: Arc::new(Mutex::new(socket)) }
+    }
+
+    pub fn report(&self, report: &Report) {
+        self.write(&wire::json_frame(report));
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if socket.write_all(bytes).is_err() {
+            // The server is gone, and with it the reason to run.
+            std::process::exit(0);
+        }
+    }
+}
+
+/// What a head may send, held back at its goal.
+pub struct HeadOutput<'a> {
+    output: &'a Output,
+    gate: &'a Gate,
+}
+
+impl<'a> HeadOutput<'a> {
+    pub fn new(output: &'a Output, gate: &'a Gate) -> Self {
+        Self { output, gate }
+    }
+
+    pub fn entry(&self, entry: SampleEntry) {
+        self.output.report(&Report::Entry { entry });
+    }
+
+    /// Waits until the goal allows it, then sends.
+    pub fn fragment(&self, fragment: &Fragment) {
+        self.gate.pass(fragment.segment);
+        self.output.write(&wire::fragment_frame(fragment));
+    }
+}

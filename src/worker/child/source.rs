@@ -1,0 +1,174 @@
+//! The source element: reads a descriptor at positions. Pull mode, no path, no seek pointer shared with anyone.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer::subclass::prelude::*;
+use gstreamer_base::prelude::*;
+use gstreamer_base::subclass::prelude::*;
+
+use crate::media::ReadAt;
+
+/// Element factory name, for launch texts.
+pub const FACTORY: &str = "millracesrc";
+
+glib::wrapper! {
+    pub struct PositionedSource(ObjectSubclass<imp::PositionedSource>)
+        @extends gstreamer_base::BaseSrc, gst::Element, gst::Object;
+}
+
+pub fn register() -> Result<(), glib::Error> {
+    gst::Element::register(None, FACTORY, gst::Rank::NONE, PositionedSource::static_type())
+        .map_err(|error| glib::Error::new(gst::CoreError::Failed, &error.to_string()))
+}
+
+impl PositionedSource {
+    pub fn new(file: Arc<File>) -> Self {
+        let element: Self = glib::Object::new();
+        *element.imp().file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        element
+    }
+}
+
+mod imp {
+    use super::*;
+    use std::sync::LazyLock;
+
+    #[derive(Default)]
+    pub struct PositionedSource {
+        pub file: Mutex<Option<Arc<File>>>,
+    }
+
+    impl PositionedSource {
+        fn file(&self) -> Option<Arc<File>> {
+            self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for PositionedSource {
+        const NAME: &'static str = "MillracePositionedSource";
+        type Type = super::PositionedSource;
+        type ParentType = gstreamer_base::BaseSrc;
+    }
+
+    impl ObjectImpl for PositionedSource {
+        fn constructed(&self) {
+            self.parent_constructed();
+            self.obj().set_format(gst::Format::Bytes);
+        }
+    }
+
+    impl GstObjectImpl for PositionedSource {}
+
+    impl ElementImpl for PositionedSource {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+                gst::subclass::ElementMetadata::new(
+                    "Positioned source",
+                    "Source/File",
+                    "Reads a descriptor at positions",
+                    "Millrace",
+                )
+            });
+            Some(&METADATA)
+        }
+
+        fn pad_templates() -> &'static [gst::PadTemplate] {
+            static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+                let always = gst::PadPresence::Always;
+                gst::PadTemplate::new("src", gst::PadDirection::Src, always, &gst::Caps::new_any())
+                    .into_iter()
+                    .collect()
+            });
+            &TEMPLATES
+        }
+    }
+
+    impl BaseSrcImpl for PositionedSource {
+        fn start(&self) -> Result<(), gst::ErrorMessage> {
+            match self.file() {
+                Some(_) => Ok(()),
+                None => Err(gst::error_msg!(gst::ResourceError::NotFound, ["no descriptor"])),
+            }
+        }
+
+        fn is_seekable(&self) -> bool {
+            true
+        }
+
+        fn size(&self) -> Option<u64> {
+            self.file()?.metadata().ok().map(|metadata| metadata.len())
+        }
+
+        fn fill(
+            &self,
+            offset: u64,
+            length: u32,
+            buffer: &mut gst::BufferRef,
+        ) -> Result<gst::FlowSuccess, gst::FlowError> {
+            let file = self.file().ok_or(gst::FlowError::Flushing)?;
+            let mut filled = 0;
+            {
+                let mut map = buffer.map_writable().map_err(|_| gst::FlowError::Error)?;
+                let wanted = map.len().min(length as usize);
+                while filled < wanted {
+                    match file.read_at(&mut map[filled..wanted], offset + filled as u64) {
+                        Ok(0) => break,
+                        Ok(count) => filled += count,
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                        Err(error) => {
+                            gst::element_imp_error!(
+                                self,
+                                gst::ResourceError::Read,
+                                ["read at {}: {}", offset, error]
+                            );
+                            return Err(gst::FlowError::Error);
+                        }
+                    }
+                }
+            }
+            if filled == 0 && length > 0 {
+                return Err(gst::FlowError::Eos);
+            }
+            buffer.set_size(filled);
+            buffer.set_offset(offset);
+            Ok(gst::FlowSuccess::Ok)
+        }
+    }
+}
+
+/// The same descriptor for the readers of container indexes.
+pub struct FileBytes<'a> {
+    file: &'a File,
+    len: u64,
+}
+
+impl<'a> FileBytes<'a> {
+    pub fn new(file: &'a File) -> std::io::Result<Self> {
+        Ok(Self { file, len: file.metadata()?.len() })
+    }
+}
+
+impl ReadAt for FileBytes<'_> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}
