@@ -1,7 +1,11 @@
 //! Floor 1. What is in a file: the facts, and the readers of container indexes. Pure: bytes come through
 //! [`ReadAt`], nothing is decoded.
 
+pub mod codec_string;
 pub mod info;
+pub mod nal;
+pub mod rate;
+pub mod sniff;
 
 pub use info::*;
 

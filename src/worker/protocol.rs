@@ -21,7 +21,7 @@ pub enum Request {
     Probe,
     /// Read every packet of a video track for its keyframes. Answered by [`Report::Scanned`]. Carries a
     /// descriptor.
-    Scan { input: Input },
+    Scan { input: Input, codec: String },
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
     /// Make segments up to and including this one, then wait.

@@ -12,6 +12,8 @@ mod probe;
 mod scan;
 mod sink;
 mod source;
+mod streams;
+mod survey;
 mod trial;
 
 use std::fs::File;
@@ -85,8 +87,8 @@ fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate)
         Request::Parse { texts } => Ok(Report::Parsed { problems: trial::parse(&texts) }),
         Request::Try { trial } => trial::run(&trial),
         Request::Probe => probe::run(source()?),
-        Request::Scan { input } => {
-            scan::run(source()?, &input).map(|index| Report::Scanned { index: Box::new(index) })
+        Request::Scan { input, codec } => {
+            scan::run(source()?, &input, &codec).map(|index| Report::Scanned { index: Box::new(index) })
         }
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Goal { .. } => Err(Failure::new(FailureKind::Setup, "socket", "a goal is no job")),

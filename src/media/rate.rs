@@ -1,0 +1,105 @@
+//! Frame rate from what the file says and what its packets do.
+
+use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos};
+
+/// Container clocks round to milliseconds; a frame this far off its place is still in its place.
+const ROUNDING_NS: Nanos = 1_600_000;
+/// Share of frames (per cent) that have to be in their place for a rate to be called constant.
+const IN_PLACE_PER_CENT: usize = 95;
+const FALLBACK: FrameRate = FrameRate { num: 25, den: 1 };
+
+/// The rate of a track, and whether it is constant, from `declared` (the container's or the stream's own word)
+/// and the presentation times of its first frames in any order.
+pub fn observe(declared: Option<FrameRate>, times_ns: &[Nanos]) -> (FrameRate, bool) {
+    let mut times = times_ns.to_vec();
+    times.sort_unstable();
+    times.dedup();
+    if times.len() < 3 {
+        return (declared.unwrap_or(FALLBACK), true);
+    }
+    let mut gaps: Vec<Nanos> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort_unstable();
+    let median = gaps[gaps.len() / 2].max(1);
+    let standard = FrameRate::STANDARD.iter().copied();
+    let best = declared
+        .into_iter()
+        .chain(standard)
+        .chain(integer_rate(median))
+        .filter(|rate| near(*rate, median))
+        .filter_map(|rate| Some((misplacement(rate, &times)?, rate)))
+        // The first of equals wins: the declared rate, then the standard ones.
+        .min_by_key(|(misplaced_ns, _)| *misplaced_ns / 50_000);
+    match best {
+        Some((_, rate)) => (rate, true),
+        None => {
+            let nominal =
+                FrameRate::STANDARD.into_iter().min_by_key(|rate| (rate.nanos_of(1) - median).abs());
+            let believable = declared.filter(|rate| (median / 4..=median * 4).contains(&rate.nanos_of(1)));
+            (believable.or(nominal).unwrap_or(FALLBACK), false)
+        }
+    }
+}
+
+fn integer_rate(gap_ns: Nanos) -> Option<FrameRate> {
+    FrameRate::new(u32::try_from((NANOS_PER_SECOND + gap_ns / 2) / gap_ns).ok()?, 1)
+}
+
+fn near(rate: FrameRate, gap_ns: Nanos) -> bool {
+    (rate.nanos_of(1) - gap_ns).abs() <= gap_ns / 20 + ROUNDING_NS
+}
+
+/// Mean distance of the frames from their places, when enough of them are in place and no two share one.
+fn misplacement(rate: FrameRate, times: &[Nanos]) -> Option<Nanos> {
+    let tolerance = ROUNDING_NS.min(rate.nanos_of(1) / 4);
+    let mut sum = 0;
+    let mut out_of_place = 0;
+    let mut previous = -1;
+    for &time in times {
+        let offset = time - times[0];
+        let n = rate.frame_at(offset);
+        let distance = (offset - rate.nanos_of(n)).abs();
+        sum += distance;
+        if distance > tolerance || n == previous {
+            out_of_place += 1;
+        }
+        previous = n;
+    }
+    let in_place = (times.len() - out_of_place) * 100 >= times.len() * IN_PLACE_PER_CENT;
+    in_place.then(|| sum / times.len() as Nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(declared: Option<(u32, u32)>, times_ms: &[i64], expected: ((u32, u32), bool)) {
+        let declared = declared.and_then(|(num, den)| FrameRate::new(num, den));
+        let times: Vec<Nanos> = times_ms.iter().map(|ms| ms * 1_000_000).collect();
+        let (rate, constant) = observe(declared, &times);
+        assert_eq!(((rate.num, rate.den), constant), expected);
+    }
+
+    #[test]
+    fn the_packets_have_the_last_word() {
+        check(None, &[0, 40, 80, 120, 160, 200], ((25, 1), true));
+        check(Some((25, 1)), &[0, 100, 200, 300, 400], ((10, 1), true));
+        check(None, &[0, 143, 286, 429, 571, 714], ((7, 1), true));
+        check(Some((30, 1)), &[0, 33, 90, 120, 200, 205, 290, 333], ((30, 1), false));
+        check(None, &[0], ((25, 1), true));
+    }
+
+    proptest! {
+        #[test]
+        fn a_standard_rate_is_recognised_through_millisecond_rounding(which in 0usize..14, frames in 60i64..250) {
+            let rate = FrameRate::STANDARD[which];
+            let times: Vec<Nanos> =
+                (0..frames).map(|n| (rate.nanos_of(n) + 500_000) / 1_000_000 * 1_000_000).collect();
+            prop_assert_eq!(observe(Some(rate), &times), (rate, true));
+            let (found, constant) = observe(None, &times);
+            prop_assert!(constant);
+            // Within 250 frames, 30 and 29.97 differ by 8 ms: rounding hides that only in short clips.
+            prop_assert!((found.as_f64() / rate.as_f64() - 1.0).abs() < 0.0015);
+        }
+    }
+}

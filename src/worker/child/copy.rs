@@ -1,0 +1,140 @@
+//! Heads that copy: packets as the demuxer gives them, cut at the source's keyframes or codec frames.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::encode_video::{QUEUE, beyond, bin, named, parser};
+use super::output::HeadOutput;
+use super::{demux, sink};
+use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};
+use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks, ticks_from_nanos};
+use crate::worker::protocol::{CopyAudio, CopyVideo, Failure, FailureKind, HeadSpec};
+
+/// Where positioning starts, before the wanted keyframe, attempt by attempt; the last one is the start.
+const BACK_OFF_NS: [Option<Nanos>; 3] = [Some(0), Some(10 * NANOS_PER_SECOND), None];
+/// Sound is positioned this long before its cut.
+const AUDIO_BACK_OFF_NS: Nanos = NANOS_PER_SECOND / 4;
+
+/// True when the source ended before its cut list.
+pub fn video(file: &Arc<File>, spec: &HeadSpec, work: &CopyVideo, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+    let keyframe = *work.keyframes.get(spec.start.0 as usize).ok_or_else(|| beyond(spec))?;
+    let scale = spec.cuts.timescale;
+    let half_frame_ns = nanos_from_ticks(work.frame_ticks, scale) / 2;
+    for back_off in BACK_OFF_NS {
+        let from_ns = back_off.filter(|_| spec.start != SegmentIndex(0));
+        let from_ns = from_ns.map(|back| (nanos_from_ticks(keyframe, scale) + half_frame_ns - back).max(0));
+        let (pipeline, sink) = start(file, spec, &work.codec, from_ns)?;
+        let mut segmenter = CopySegmenter::new(
+            spec.cuts.clone(),
+            spec.fragments,
+            work.keyframes.clone(),
+            work.frame_ticks,
+            spec.start,
+        )
+        .ok_or_else(|| beyond(spec))?;
+        let mut first_tick = None;
+        let mut late = false;
+        while let Some(sample) = sink::pull(&pipeline, &sink)? {
+            let Some(packet) = packet(spec, work, &sample)? else {
+                continue;
+            };
+            late = *first_tick.get_or_insert(packet.tick) > keyframe + work.frame_ticks && from_ns.is_some();
+            if late {
+                break;
+            }
+            segmenter.push(packet).iter().for_each(|fragment| out.fragment(fragment));
+            if segmenter.complete() {
+                break;
+            }
+        }
+        demux::stop(&pipeline);
+        if late {
+            continue;
+        }
+        segmenter.finish().iter().for_each(|fragment| out.fragment(fragment));
+        return Ok(!segmenter.complete());
+    }
+    let element = demux::demuxer_name(spec.input.container);
+    Err(Failure::new(FailureKind::Source, element, "the keyframe cannot be reached"))
+}
+
+fn start(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    codec: &str,
+    from_ns: Option<Nanos>,
+) -> Result<(gst::Pipeline, gst_app::AppSink), Failure> {
+    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
+    let text = format!("{QUEUE} ! {} ! {}", parser(codec)?, sink::text("coded", 64));
+    let branch = bin(&pipeline, &text, true)?;
+    let sink = named(&pipeline, "coded")?;
+    demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
+    Ok((pipeline, sink))
+}
+
+/// The coded frame in a sample; `None` when it has no time to show it at.
+fn packet(spec: &HeadSpec, work: &CopyVideo, sample: &gst::Sample) -> Result<Option<Packet>, Failure> {
+    let Some(buffer) = sample.buffer() else {
+        return Ok(None);
+    };
+    let Some(pts) = buffer.pts() else {
+        return Ok(None);
+    };
+    let offset = spec.input.edit_offset_ns + spec.input.origin_ns;
+    let scale = spec.cuts.timescale;
+    let at_ns = pts.nseconds() as i64 - offset;
+    let tick = match work.grid {
+        Some(rate) => {
+            let first = spec.cuts.start();
+            first + rate.frame_at(at_ns - nanos_from_ticks(first, scale)) * rate.frame_ticks()
+        }
+        None => ticks_from_nanos(at_ns, scale),
+    };
+    // Half a frame less: a decode time rounded up must not promise too much.
+    let floor = buffer
+        .dts()
+        .map(|dts| ticks_from_nanos(dts.nseconds() as i64 - offset, scale) - work.frame_ticks / 2);
+    let sync = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+    Ok(Some(Packet { tick, floor, sync, data: sink::bytes_of(buffer)? }))
+}
+
+/// True when the source ended before its cut list.
+pub fn audio(file: &Arc<File>, spec: &HeadSpec, work: &CopyAudio, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+    let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
+    let cut_ns = nanos_from_ticks(cut, work.sample_rate);
+    let from_ns = (spec.start != SegmentIndex(0)).then(|| (cut_ns - AUDIO_BACK_OFF_NS).max(0));
+    let (pipeline, sink) = start(file, spec, &work.codec, from_ns)?;
+    let frame = work.lattice.samples;
+    let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame), spec.start)
+        .ok_or_else(|| beyond(spec))?
+        .lenient();
+    let offset = spec.input.edit_offset_ns + spec.input.origin_ns;
+    let mut next = i64::MIN;
+    while let Some(sample) = sink::pull(&pipeline, &sink)? {
+        let Some((buffer, pts)) = sample.buffer().and_then(|buffer| Some((buffer, buffer.pts()?))) else {
+            continue;
+        };
+        let at = ticks_from_nanos(pts.nseconds() as i64 - offset, work.sample_rate);
+        let tick = work.lattice.snap(at);
+        if tick < next || tick < spec.cuts.start() {
+            continue;
+        }
+        next = tick + frame;
+        let sample = Sample { tick, sync: true, data: sink::bytes_of(buffer)? };
+        let fragments = segmenter
+            .push(sample)
+            .map_err(|lost| Failure::new(FailureKind::Source, work.codec.clone(), lost.to_string()))?;
+        fragments.iter().for_each(|fragment| out.fragment(fragment));
+        if segmenter.complete() {
+            break;
+        }
+    }
+    demux::stop(&pipeline);
+    if let Some(fragment) = segmenter.finish() {
+        out.fragment(&fragment);
+    }
+    Ok(!segmenter.complete())
+}

@@ -1,0 +1,194 @@
+//! A head that encodes sound: PCM on the sample lattice, a lead of codec frames that is thrown away, cuts at
+//! whole codec frames.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use super::encode_video::{APPSRC, QUEUE, beyond, bin, named, parser};
+use super::output::HeadOutput;
+use super::{demux, failure, sink};
+use crate::isobmff::{Sample, Segmenter};
+use crate::timeline::audio::{LEAD_FRAMES, PcmConformer};
+use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks};
+use crate::worker::protocol::{EncodeAudio, Failure, FailureKind, HeadSpec};
+
+/// Decoding starts this long before the lead: decoders with overlap or a bit reservoir need packets to settle.
+const WARM_UP_NS: Nanos = NANOS_PER_SECOND / 2;
+/// Silence behind the end, in codec frames, that pushes the last real frame out of the encoder.
+const TAIL_FRAMES: i64 = 3;
+/// Silence is pushed in pieces of this many samples.
+const SILENCE_SAMPLES: i64 = 48_000;
+
+/// True when the source ended before its cut list; never for sound, whose end is filled with silence.
+pub fn run(file: &Arc<File>, spec: &HeadSpec, work: &EncodeAudio, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
+    let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", 16));
+    let branch = bin(&pipeline, &decode, true)?;
+    let encode = format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser("aac")?, sink::text("coded", 64));
+    bin(&pipeline, &encode, false)?;
+    let raw: gst_app::AppSink = named(&pipeline, "raw")?;
+    let grid: gst_app::AppSrc = named(&pipeline, "grid")?;
+    let coded: gst_app::AppSink = named(&pipeline, "coded")?;
+
+    let frame = i64::from(work.samples_per_frame);
+    let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
+    let first = cut - LEAD_FRAMES * frame;
+    let from_ns = (spec.start != SegmentIndex(0))
+        .then(|| (nanos_from_ticks(first, work.sample_rate) - WARM_UP_NS).max(0));
+    demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
+
+    let done = AtomicBool::new(false);
+    let (fed, made) = std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let fed = feed(&pipeline, &raw, &grid, spec, work, first, &done);
+            let _flushing = grid.end_of_stream();
+            fed
+        });
+        let made = make(&pipeline, &coded, spec, work, first / frame, out);
+        done.store(true, Ordering::Relaxed);
+        demux::stop(&pipeline);
+        let panicked = || Err(Failure::new(FailureKind::Setup, "grid", "the feeding thread panicked"));
+        (feeder.join().unwrap_or_else(|_| panicked()), made)
+    });
+    match (fed, made) {
+        (_, Ok(true)) => Ok(false),
+        (Err(failure), _) | (Ok(()), Err(failure)) => Err(failure),
+        (Ok(()), Ok(false)) => Err(Failure::new(FailureKind::Encoder, "aac", "the encoder ended too soon")),
+    }
+}
+
+fn feed(
+    pipeline: &gst::Pipeline,
+    raw: &gst_app::AppSink,
+    grid: &gst_app::AppSrc,
+    spec: &HeadSpec,
+    work: &EncodeAudio,
+    first: i64,
+    done: &AtomicBool,
+) -> Result<(), Failure> {
+    let mut conformer = PcmConformer::new(work.sample_rate, work.lattice, first, spec.cuts.end());
+    let mut pcm = Pcm { grid, rate: work.sample_rate, frame_bytes: 0, pushed: 0 };
+    while !conformer.complete() {
+        let Some(sample) = sink::pull(pipeline, raw)? else {
+            break;
+        };
+        if done.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else {
+            continue;
+        };
+        if pcm.frame_bytes == 0 {
+            pcm.frame_bytes = frame_bytes(caps)?;
+            grid.set_caps(Some(&caps.to_owned()));
+        }
+        let Some(pts) = buffer.pts() else {
+            continue;
+        };
+        let samples = (buffer.size() / pcm.frame_bytes) as i64;
+        let at_ns = pts.nseconds() as i64 - spec.input.edit_offset_ns - spec.input.origin_ns;
+        let placed = conformer.place(at_ns, samples);
+        if !(pcm.silence(placed.silence) && pcm.part(&buffer, placed.skip, placed.take)) {
+            return Ok(());
+        }
+    }
+    if pcm.frame_bytes == 0 {
+        return Err(Failure::new(FailureKind::Undecodable, "decoder", "no sound came out"));
+    }
+    let missing = conformer.finish() + TAIL_FRAMES * i64::from(work.samples_per_frame);
+    pcm.silence(missing);
+    Ok(())
+}
+
+/// Bytes of one sample of all channels.
+fn frame_bytes(caps: &gst::CapsRef) -> Result<usize, Failure> {
+    let unusable = || failure::setup("audio/x-raw", format!("unusable caps {caps}"));
+    let structure = caps.structure(0).ok_or_else(unusable)?;
+    let channels: i32 = structure.get("channels").map_err(|_| unusable())?;
+    let width = match structure.get::<&str>("format") {
+        Ok("S16LE") => 2,
+        Ok("S32LE" | "F32LE") => 4,
+        _ => return Err(unusable()),
+    };
+    Ok(width * usize::try_from(channels).map_err(|_| unusable())?)
+}
+
+/// PCM on its way into the encoder, stamped from the sample counter.
+struct Pcm<'a> {
+    grid: &'a gst_app::AppSrc,
+    rate: u32,
+    frame_bytes: usize,
+    pushed: i64,
+}
+
+impl Pcm<'_> {
+    fn silence(&mut self, mut samples: i64) -> bool {
+        while samples > 0 {
+            let piece = samples.min(SILENCE_SAMPLES);
+            let zeros = vec![0_u8; piece as usize * self.frame_bytes];
+            if !self.push(gst::Buffer::from_mut_slice(zeros), piece) {
+                return false;
+            }
+            samples -= piece;
+        }
+        true
+    }
+
+    fn part(&mut self, buffer: &gst::Buffer, skip: i64, take: i64) -> bool {
+        if take == 0 {
+            return true;
+        }
+        let from = skip as usize * self.frame_bytes;
+        let part = buffer.copy_region(
+            gst::BufferCopyFlags::MEMORY,
+            from..from + take as usize * self.frame_bytes,
+        );
+        part.is_ok_and(|part| self.push(part, take))
+    }
+
+    fn push(&mut self, mut buffer: gst::Buffer, samples: i64) -> bool {
+        let time = |sample| gst::ClockTime::from_nseconds(nanos_from_ticks(sample, self.rate) as u64);
+        {
+            let buffer = buffer.make_mut();
+            buffer.set_pts(time(self.pushed));
+            buffer.set_duration(time(self.pushed + samples) - time(self.pushed));
+        }
+        self.pushed += samples;
+        self.grid.push_buffer(buffer).is_ok()
+    }
+}
+
+/// Coded frames into fragments; frame numbers come from counting. True when the cut list is done.
+fn make(
+    pipeline: &gst::Pipeline,
+    coded: &gst_app::AppSink,
+    spec: &HeadSpec,
+    work: &EncodeAudio,
+    first_frame: i64,
+    out: &HeadOutput<'_>,
+) -> Result<bool, Failure> {
+    let frame_ticks = i64::from(work.samples_per_frame);
+    let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame_ticks), spec.start)
+        .ok_or_else(|| beyond(spec))?;
+    let mut frame = first_frame - i64::from(work.delay);
+    while let Some(sample) = sink::pull(pipeline, coded)? {
+        let Some(buffer) = sample.buffer() else {
+            continue;
+        };
+        let data = sink::bytes_of(buffer)?;
+        let fragments = segmenter
+            .push(Sample { tick: frame * frame_ticks, sync: true, data })
+            .map_err(|lost| Failure::new(FailureKind::Encoder, "aac", lost.to_string()))?;
+        frame += 1;
+        fragments.iter().for_each(|fragment| out.fragment(fragment));
+        if segmenter.complete() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,308 @@
+//! A head that encodes video: decode from the keyframe before the cut, put frames on the grid, encode, cut.
+//!
+//! Two chains in one pipeline, joined by this program: `source ! demuxer ! decode ! raw` and
+//! `grid ! encode ! parser ! coded`. The first runs in its own thread; a full queue anywhere holds everything
+//! before it, so a head that waits at its goal costs nothing.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use super::output::HeadOutput;
+use super::{demux, failure, sink};
+use crate::isobmff::{Sample, SampleEntry, Segmenter};
+use crate::timeline::video::{FrameGrid, FrameSlot, VideoConformer};
+use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks, ticks_from_nanos};
+use crate::worker::protocol::{EncodeVideo, Failure, FailureKind, HeadSpec};
+
+/// How far before the cut the source is positioned, attempt by attempt: containers without an index may land
+/// behind the target. The last attempt reads from the start.
+const BACK_OFF_NS: [Option<Nanos>; 4] =
+    [Some(0), Some(3 * NANOS_PER_SECOND), Some(15 * NANOS_PER_SECOND), None];
+
+enum Stop {
+    /// The first decoded frame is behind the cut.
+    LandedLate,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// True when the source ended before its cut list.
+pub fn run(file: &Arc<File>, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+    for back_off in BACK_OFF_NS {
+        match attempt(file, spec, work, out, back_off) {
+            Ok(early) => return Ok(early),
+            Err(Stop::Failed(failure)) => return Err(failure),
+            Err(Stop::LandedLate) => {}
+        }
+    }
+    Err(Failure::new(FailureKind::Source, demux::demuxer_name(spec.input.container), "the cut cannot be reached"))
+}
+
+fn attempt(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    work: &EncodeVideo,
+    out: &HeadOutput<'_>,
+    back_off: Option<Nanos>,
+) -> Result<bool, Stop> {
+    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
+    let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", RAW_FRAMES));
+    let branch = bin(&pipeline, &decode, true)?;
+    let encode = format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser(&work.codec)?, sink::text("coded", 8));
+    bin(&pipeline, &encode, false)?;
+    let raw: gst_app::AppSink = named(&pipeline, "raw")?;
+    let grid: gst_app::AppSrc = named(&pipeline, "grid")?;
+    let coded: gst_app::AppSink = named(&pipeline, "coded")?;
+
+    let from_ns = match back_off {
+        Some(back_off) if spec.start != SegmentIndex(0) => {
+            let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
+            let half_frame = rate_of(work.grid).nanos_of(1) / 2;
+            Some((nanos_from_ticks(cut, spec.cuts.timescale) + half_frame - back_off).max(0))
+        }
+        _ => None,
+    };
+    let may_be_late = from_ns.is_some_and(|from_ns| from_ns > 0);
+    demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
+
+    let done = AtomicBool::new(false);
+    let (fed, made) = std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let fed = feed(&pipeline, &raw, &grid, spec, work, may_be_late, &done);
+            let _flushing = grid.end_of_stream();
+            fed
+        });
+        let made = make(&pipeline, &coded, spec, work, out);
+        done.store(true, Ordering::Relaxed);
+        demux::stop(&pipeline);
+        let fed = feeder.join().unwrap_or_else(|_| {
+            Err(Stop::Failed(Failure::new(FailureKind::Setup, "grid", "the feeding thread panicked")))
+        });
+        (fed, made)
+    });
+    match (fed, made) {
+        (_, Ok(Made::Whole)) => Ok(false),
+        (Err(stop), _) => Err(stop),
+        (Ok(()), Ok(Made::Partly)) => Ok(true),
+        (Ok(()), Err(failure)) => Err(failure.into()),
+    }
+}
+
+/// Between demuxer and decoder: a second of packets, so that reading goes on while the decoder works.
+pub const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=67108864 max-size-time=1000000000";
+/// From the program into the encoder's chain.
+pub const APPSRC: &str =
+    "appsrc name=grid format=time max-buffers=4 max-bytes=0 max-time=0 block=true emit-signals=false";
+/// Decoded frames waiting for the grid: a 4K frame is 12 MB.
+const RAW_FRAMES: u32 = 3;
+
+/// Adds a launch text to the pipeline as a bin, with its open pad as `sink` when `ghost`.
+pub fn bin(pipeline: &gst::Pipeline, text: &str, ghost: bool) -> Result<gst::Element, Failure> {
+    let bin = gst::parse::bin_from_description(text, ghost).map_err(|e| failure::setup(text, e))?;
+    let element: gst::Element = bin.upcast();
+    pipeline.add(&element).map_err(|e| failure::setup(text, e))?;
+    Ok(element)
+}
+
+pub fn named<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, Failure> {
+    pipeline.by_name(name).and_then(|element| element.downcast().ok()).ok_or_else(|| failure::setup(name, "is not there"))
+}
+
+/// The parser behind an encoder (or a demuxer, for copies) and the stream format that goes into MP4.
+pub fn parser(codec: &str) -> Result<&'static str, Failure> {
+    Ok(match codec {
+        "h264" => "h264parse ! video/x-h264,stream-format=avc,alignment=au",
+        "h265" => "h265parse ! video/x-h265,stream-format=hvc1,alignment=au",
+        "av1" => "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu",
+        "vp9" => "vp9parse ! video/x-vp9,alignment=super-frame",
+        "aac" => "aacparse ! audio/mpeg,mpegversion=4,stream-format=raw",
+        "opus" => "opusparse",
+        other => return Err(failure::setup(other, "cannot be carried in CMAF")),
+    })
+}
+
+fn rate_of(grid: FrameGrid) -> crate::timeline::FrameRate {
+    match grid {
+        FrameGrid::Constant(rate) | FrameGrid::Variable(rate) => rate,
+    }
+}
+
+pub fn beyond(spec: &HeadSpec) -> Failure {
+    let message = format!("segment {} of {}", spec.start.0, spec.cuts.segment_count());
+    Failure::new(FailureKind::Setup, "cut list", message)
+}
+
+/// Decoded frames onto the grid, into the encoder.
+fn feed(
+    pipeline: &gst::Pipeline,
+    raw: &gst_app::AppSink,
+    grid: &gst_app::AppSrc,
+    spec: &HeadSpec,
+    work: &EncodeVideo,
+    may_be_late: bool,
+    done: &AtomicBool,
+) -> Result<(), Stop> {
+    let mut conformer = VideoConformer::new(work.grid, spec.cuts.clone(), spec.fragments, spec.start)
+        .ok_or_else(|| beyond(spec))?;
+    let frame_ns = rate_of(work.grid).nanos_of(1);
+    let mut previous: Option<gst::Buffer> = None;
+    let mut last_ns = None;
+    while let Some(sample) = sink::pull(pipeline, raw)? {
+        if done.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else {
+            continue;
+        };
+        let at_ns = match buffer.pts() {
+            Some(pts) => pts.nseconds() as i64 - spec.input.edit_offset_ns - spec.input.origin_ns,
+            // A decoder that lost its time: the frame follows the one before.
+            None => last_ns.map_or(0, |last: i64| last + frame_ns),
+        };
+        if last_ns.is_none() {
+            if may_be_late && at_ns > conformer.start_ns() + frame_ns + frame_ns / 2 {
+                return Err(Stop::LandedLate);
+            }
+            grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
+        }
+        last_ns = Some(at_ns);
+        for slot in conformer.place(at_ns) {
+            let shown = if slot.repeat { previous.as_ref().unwrap_or(&buffer) } else { &buffer };
+            if !push(grid, shown, slot, spec.cuts.timescale, frame_ns) {
+                return Ok(());
+            }
+        }
+        previous = Some(buffer);
+        if conformer.complete() {
+            return Ok(());
+        }
+    }
+    if let Some(previous) = previous {
+        for slot in conformer.finish() {
+            if !push(grid, &previous, slot, spec.cuts.timescale, frame_ns) {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    Err(Stop::Failed(Failure::new(FailureKind::Undecodable, "decoder", "no frame came out")))
+}
+
+fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
+    let mut caps = caps.to_owned();
+    let rate = rate_of(grid);
+    caps.make_mut().set("framerate", gst::Fraction::new(rate.num as i32, rate.den as i32));
+    caps
+}
+
+/// False when the encoder takes no more.
+fn push(grid: &gst_app::AppSrc, shown: &gst::Buffer, slot: FrameSlot, timescale: u32, frame_ns: Nanos) -> bool {
+    let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
+    let mut frame = shown.copy();
+    let at = time(nanos_from_ticks(slot.tick, timescale));
+    {
+        let frame = frame.make_mut();
+        frame.set_pts(at);
+        frame.set_dts(gst::ClockTime::NONE);
+        frame.set_duration(time(frame_ns));
+    }
+    if slot.key {
+        let event = gstreamer_video::DownstreamForceKeyUnitEvent::builder()
+            .running_time(at)
+            .all_headers(true)
+            .build();
+        grid.send_event(event);
+    }
+    grid.push_buffer(frame).is_ok()
+}
+
+enum Made {
+    /// Up to the end of the cut list.
+    Whole,
+    /// Up to the end of the source.
+    Partly,
+}
+
+/// Coded frames into fragments.
+fn make(
+    pipeline: &gst::Pipeline,
+    coded: &gst_app::AppSink,
+    spec: &HeadSpec,
+    work: &EncodeVideo,
+    out: &HeadOutput<'_>,
+) -> Result<Made, Failure> {
+    let exact = match work.grid {
+        FrameGrid::Constant(rate) => Some(rate.frame_ticks()),
+        FrameGrid::Variable(_) => None,
+    };
+    let mut segmenter =
+        Segmenter::new(spec.cuts.clone(), spec.fragments, exact, spec.start).ok_or_else(|| beyond(spec))?;
+    let mut parameter_sets = None;
+    while let Some(sample) = sink::pull(pipeline, coded)? {
+        let Some(buffer) = sample.buffer() else {
+            continue;
+        };
+        if parameter_sets.is_none() {
+            let config = codec_data(&sample)?;
+            parameter_sets = Some(in_band_sets(&work.codec, &config));
+            out.entry(with_config(&work.entry, config));
+        }
+        let sync = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let mut data = sink::bytes_of(buffer)?;
+        if sync && let Some(sets) = &parameter_sets {
+            data = with_sets(&work.codec, sets, data);
+        }
+        let tick = ticks_from_nanos(sink::running_time(&sample)?, spec.cuts.timescale);
+        let fragments = segmenter
+            .push(Sample { tick, sync, data })
+            .map_err(|lost| Failure::new(FailureKind::Encoder, work.codec.clone(), lost.to_string()))?;
+        fragments.iter().for_each(|fragment| out.fragment(fragment));
+        if segmenter.complete() {
+            return Ok(Made::Whole);
+        }
+    }
+    if let Some(fragment) = segmenter.finish() {
+        out.fragment(&fragment);
+    }
+    Ok(if segmenter.complete() { Made::Whole } else { Made::Partly })
+}
+
+pub fn codec_data(sample: &gst::Sample) -> Result<Vec<u8>, Failure> {
+    let missing = || failure::setup("parser", "no codec_data in the caps");
+    let structure = sample.caps().and_then(|caps| caps.structure(0)).ok_or_else(missing)?;
+    let data = structure.get::<gst::Buffer>("codec_data").map_err(|_| missing())?;
+    sink::bytes_of(&data)
+}
+
+fn with_config(entry: &SampleEntry, config: Vec<u8>) -> SampleEntry {
+    let mut entry = entry.clone();
+    if let SampleEntry::Video(video) = &mut entry {
+        video.config.1 = config;
+    }
+    entry
+}
+
+/// The parameter sets of an avcC or hvcC as length-prefixed NAL units. Written in front of every random access
+/// point, so that segments of differently configured encoders can follow one frozen init.
+fn in_band_sets(codec: &str, config: &[u8]) -> Vec<u8> {
+    crate::media::nal::parameter_sets(codec, config).unwrap_or_default()
+}
+
+fn with_sets(codec: &str, sets: &[u8], data: Vec<u8>) -> Vec<u8> {
+    if sets.is_empty() || crate::media::nal::starts_with_parameter_set(codec, &data) {
+        return data;
+    }
+    let mut whole = sets.to_vec();
+    whole.extend(data);
+    whole
+}

@@ -1,0 +1,259 @@
+//! One pass over the beginning and the end of a source: every track's caps, tags and packet times, without
+//! decoding anything.
+
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::streams::{self, Kind};
+use super::{demux, failure};
+use crate::media::{Container, TrackNumber};
+use crate::timeline::{NANOS_PER_SECOND, Nanos};
+use crate::worker::protocol::{Failure, FailureKind};
+
+/// What one track showed. Times are buffer PTS.
+#[derive(Clone, Debug)]
+pub struct Track {
+    pub number: TrackNumber,
+    pub kind: Kind,
+    pub codec: String,
+    /// As the demuxer gives them, and behind the parser once it has seen enough.
+    pub container_caps: gst::Caps,
+    pub caps: Option<gst::Caps>,
+    pub language: Option<String>,
+    pub title: Option<String>,
+    /// The demuxer calls it a default track.
+    pub selected: bool,
+    /// The first packets, in decode order.
+    pub packets: Vec<PacketTimes>,
+    pub first_pts: Option<Nanos>,
+    pub last_end: Option<Nanos>,
+    pub bytes: u64,
+    /// The beginning has been seen: packets only move the end now.
+    beginning_seen: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct PacketTimes {
+    pub pts: Nanos,
+    pub duration: Option<Nanos>,
+    pub sync: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Survey {
+    pub tracks: Vec<Track>,
+    pub duration: Option<Nanos>,
+}
+
+/// Enough of a video track: this much time or this many packets.
+const ENOUGH_NS: Nanos = 5 * NANOS_PER_SECOND;
+const ENOUGH_PACKETS: usize = 300;
+/// Packets whose times are kept: enough for open GOPs of ten seconds at 60 Hz.
+const MAX_PACKETS: usize = 1200;
+/// A survey reads no more than this from the beginning.
+const MAX_BYTES: u64 = 48 << 20;
+const DEADLINE: Duration = Duration::from_secs(15);
+/// The end of a track is looked for in the last seconds of the source.
+const TAIL_NS: Nanos = 8 * NANOS_PER_SECOND;
+const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(4);
+
+type Tracks = Arc<Mutex<Vec<Track>>>;
+
+/// Reads the beginning of `file`, and with `tail` its last seconds too.
+pub fn run(container: Container, file: Arc<File>, tail: bool) -> Result<Survey, Failure> {
+    let (pipeline, demuxer) = demux::open(container, file)?;
+    let tracks: Tracks = Arc::default();
+    let no_more_pads = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (seen, weak) = (tracks.clone(), pipeline.downgrade());
+    demuxer.connect_pad_added(move |_, pad| {
+        if let Some(pipeline) = weak.upgrade() {
+            watch(&pipeline, container, pad, &seen);
+        }
+    });
+    let flag = no_more_pads.clone();
+    demuxer.connect_no_more_pads(move |_| flag.store(true, std::sync::atomic::Ordering::Relaxed));
+    let surveyed = survey(&pipeline, &demuxer, &tracks, &no_more_pads, tail);
+    let duration = surveyed?;
+    demux::stop(&pipeline);
+    let tracks = tracks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if tracks.is_empty() {
+        let name = demux::demuxer_name(container);
+        return Err(Failure::new(FailureKind::Undecodable, name, "no playable track was found"));
+    }
+    Ok(Survey { tracks, duration })
+}
+
+fn survey(
+    pipeline: &gst::Pipeline,
+    demuxer: &gst::Element,
+    tracks: &Tracks,
+    no_more_pads: &std::sync::atomic::AtomicBool,
+    tail: bool,
+) -> Result<Option<Nanos>, Failure> {
+    pipeline.set_state(gst::State::Playing).map_err(|e| failure::setup("pipeline", e))?;
+    let deadline = Instant::now() + DEADLINE;
+    let mut ended = wait(pipeline, deadline, || {
+        no_more_pads.load(std::sync::atomic::Ordering::Relaxed) && have_enough(tracks)
+            || read_bytes(tracks) > MAX_BYTES
+    })?;
+    let duration = demuxer
+        .query_duration::<gst::ClockTime>()
+        .or_else(|| pads_duration(demuxer))
+        .map(|duration| duration.nseconds() as Nanos);
+    if tail && !ended {
+        if let Some(duration) = duration.filter(|duration| *duration > 2 * TAIL_NS) {
+            let mut known = tracks.lock().unwrap_or_else(PoisonError::into_inner);
+            known.iter_mut().for_each(|track| track.beginning_seen = true);
+            drop(known);
+            let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
+            let target = gst::ClockTime::from_nseconds((duration - TAIL_NS) as u64);
+            ended = demuxer.seek_simple(flags, target).is_err();
+        }
+        if !ended {
+            wait(pipeline, Instant::now() + DEADLINE, || false)?;
+        }
+    }
+    Ok(duration)
+}
+
+fn pads_duration(demuxer: &gst::Element) -> Option<gst::ClockTime> {
+    demuxer.src_pads().iter().filter_map(|pad| pad.query_duration::<gst::ClockTime>()).max()
+}
+
+/// Waits for `enough`, the end of the source (true) or the deadline. An error before any track is known fails;
+/// later it is damage that ends the survey.
+fn wait(pipeline: &gst::Pipeline, deadline: Instant, enough: impl Fn() -> bool) -> Result<bool, Failure> {
+    let bus = pipeline.bus().ok_or_else(|| failure::setup("pipeline", "has no bus"))?;
+    loop {
+        let message = bus.timed_pop_filtered(POLL, &[gst::MessageType::Eos, gst::MessageType::Error]);
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Eos(_)) => return Ok(true),
+            Some(gst::MessageView::Error(error)) => {
+                let source = error.src().and_then(|s| s.downcast_ref::<gst::Element>().cloned());
+                let element = source.and_then(|s| s.factory()).map_or("pipeline".into(), |f| f.name().to_string());
+                let cause = error.error();
+                let kind = if cause.is::<gst::ResourceError>() {
+                    FailureKind::Source
+                } else {
+                    FailureKind::Undecodable
+                };
+                return Err(Failure::new(kind, element, cause.message()));
+            }
+            _ => {}
+        }
+        if enough() || Instant::now() > deadline {
+            return Ok(false);
+        }
+    }
+}
+
+fn have_enough(tracks: &Tracks) -> bool {
+    let tracks = tracks.lock().unwrap_or_else(PoisonError::into_inner);
+    let played: Vec<&Track> = tracks.iter().filter(|track| track.kind != Kind::Text).collect();
+    !played.is_empty()
+        && played.iter().all(|track| {
+            let enough_ns = if track.kind == Kind::Video { ENOUGH_NS } else { NANOS_PER_SECOND / 2 };
+            let span = track.last_end.unwrap_or(0) - track.first_pts.unwrap_or(0);
+            track.caps.is_some() && (span >= enough_ns || track.packets.len() >= ENOUGH_PACKETS)
+        })
+}
+
+fn read_bytes(tracks: &Tracks) -> u64 {
+    tracks.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|track| track.bytes).sum()
+}
+
+/// Hangs a parser and a sink behind a new pad and notes what passes.
+fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks: &Tracks) {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let identified = streams::identify(&caps);
+    let parser = identified.as_ref().and_then(|(_, codec)| streams::revealing_parser(codec));
+    let text = format!("{} ! fakesink name=end sync=false async=false", parser.unwrap_or("identity"));
+    let Ok(bin) = gst::parse::bin_from_description(&text, true)
+        .or_else(|_| gst::parse::bin_from_description("fakesink name=end sync=false async=false", true))
+    else {
+        return;
+    };
+    let (Some(sink), Some(end)) = (bin.static_pad("sink"), bin.by_name("end")) else {
+        return;
+    };
+    if let Some((kind, codec)) = identified {
+        let selected = pad
+            .sticky_event::<gst::event::StreamStart>(0)
+            .is_some_and(|event| event.stream_flags().contains(gst::StreamFlags::SELECT));
+        let mut known = tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = demux::track_number(container, pad).unwrap_or(known.len() as TrackNumber);
+        let index = known.len();
+        known.push(Track {
+            number,
+            kind,
+            codec,
+            container_caps: caps,
+            caps: None,
+            language: None,
+            title: None,
+            selected,
+            packets: Vec::new(),
+            first_pts: None,
+            last_end: None,
+            bytes: 0,
+            beginning_seen: false,
+        });
+        drop(known);
+        if let Some(end) = end.static_pad("sink") {
+            note(&end, tracks.clone(), index);
+        }
+    }
+    demux::flatten_segments(pad);
+    if pipeline.add(&bin).is_ok() && bin.sync_state_with_parent().is_ok() {
+        // A pad that does not link stays silent: the track is then known by its caps only.
+        let _linked = pad.link(&sink);
+    }
+}
+
+fn note(end: &gst::Pad, tracks: Tracks, index: usize) {
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    end.add_probe(kinds, move |_, info| {
+        let mut tracks = tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(track) = tracks.get_mut(index) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => note_packet(track, buffer),
+            Some(gst::PadProbeData::Event(event)) => match event.view() {
+                gst::EventView::Caps(caps) => track.caps = Some(caps.caps_owned()),
+                gst::EventView::Tag(tag) => note_tags(track, tag.tag()),
+                _ => {}
+            },
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn note_packet(track: &mut Track, buffer: &gst::Buffer) {
+    track.bytes += buffer.size() as u64;
+    let Some(pts) = buffer.pts().map(|pts| pts.nseconds() as Nanos) else {
+        return;
+    };
+    let duration = buffer.duration().map(|duration| duration.nseconds() as Nanos);
+    track.first_pts = Some(track.first_pts.map_or(pts, |first| first.min(pts)));
+    let end = pts + duration.unwrap_or(0);
+    track.last_end = Some(track.last_end.map_or(end, |last| last.max(end)));
+    if !track.beginning_seen && track.packets.len() < MAX_PACKETS {
+        let sync = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        track.packets.push(PacketTimes { pts, duration, sync });
+    }
+}
+
+fn note_tags(track: &mut Track, tags: &gst::TagListRef) {
+    if let Some(language) = tags.get::<gst::tags::LanguageCode>() {
+        track.language = Some(language.get().to_owned()).filter(|language| language != "und");
+    }
+    if let Some(title) = tags.get::<gst::tags::Title>() {
+        track.title = Some(title.get().to_owned());
+    }
+}
