@@ -41,10 +41,10 @@ packages:
 test-packages:
 	tools/install-packages run test
 
-web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+web/node_modules/.installed: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund && mkdir -p node_modules
 	touch $@
 
-web/dist/index.html: $(WEB_INPUTS) web/node_modules/.package-lock.json
+web/dist/index.html: $(WEB_INPUTS) web/node_modules/.installed
 	cd web && npm run build
 	touch $@
