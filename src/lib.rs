@@ -6,6 +6,7 @@
 pub mod base;
 pub mod isobmff;
 pub mod manifest;
+pub mod config;
 pub mod media;
 pub mod pipeline;
 pub mod rendition;

@@ -1,0 +1,50 @@
+# Two commands are enough: `make run` and `make test`. CARGO_TARGET_DIR is honoured.
+
+export CARGO_TARGET_DIR ?= target
+MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
+
+# A folder of media to serve, as in: make run LIBRARY=~/Videos. Without one, a demo is made.
+LIBRARY ?=
+FOLDER := $(or $(patsubst ~/%,$(HOME)/%,$(LIBRARY)),demo)
+
+WEB_INPUTS := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -name '* *')
+
+.NOTPARALLEL:
+.PHONY: run test build bench verify lint packages test-packages
+
+run: packages build
+	$(if $(LIBRARY),,tools/demo-library demo)
+	folder=$$(realpath -e "$(FOLDER)") && exec "$(MILLRACE)" serve --library "$$folder"
+
+test: test-packages web/dist/index.html
+	cargo test --locked
+	cd web && npm test
+	if [ -d tests/players ]; then cd tests/players && npm ci --no-audit --no-fund && node --test; fi
+
+build: web/dist/index.html
+	cargo build --release --locked
+
+bench: packages web/dist/index.html
+	cargo bench --locked
+
+# Everything that takes long.
+verify: lint test bench
+
+lint: packages web/dist/index.html
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cd web && npm run lint
+
+packages:
+	tools/install-packages run
+
+test-packages:
+	tools/install-packages run test
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund && mkdir -p node_modules
+	touch $@
+
+web/dist/index.html: $(WEB_INPUTS) web/node_modules/.installed
+	cd web && npm run build
+	touch $@
