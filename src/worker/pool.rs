@@ -1,0 +1,99 @@
+//! Workers for everybody: one spare is kept initialised, so that a start costs no process launch.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::process::{Launch, Spawner, Worker, WorkerError};
+use super::protocol::{Report, Request};
+
+/// Spares: picture and sound of a stream start together.
+const SPARES: usize = 2;
+/// A job that answers once (probe, parse, trial) takes no longer; a stalled NAS does.
+const JOB_DEADLINE: Duration = Duration::from_secs(60);
+/// Reading a whole file for its keyframes may take long, but not longer.
+const SCAN_DEADLINE: Duration = Duration::from_secs(1800);
+
+#[derive(Clone)]
+pub struct WorkerPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    spawner: Spawner,
+    launch: Launch,
+    spares: Mutex<Vec<Worker>>,
+    /// One clone per living process.
+    alive: Arc<()>,
+}
+
+impl WorkerPool {
+    /// Workers are this binary; `registry` is where GStreamer remembers its plugins.
+    pub fn new(registry: Option<PathBuf>) -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Self::with_program(program, registry)
+    }
+
+    pub fn with_program(program: PathBuf, registry: Option<PathBuf>) -> std::io::Result<Self> {
+        let launch = Launch { program, registry };
+        let (spawner, alive) = (Spawner::start()?, Arc::new(()));
+        Ok(Self { shared: Arc::new(Shared { spawner, launch, spares: Mutex::default(), alive }) })
+    }
+
+    /// Living worker processes, spares included.
+    pub fn living(&self) -> usize {
+        Arc::strong_count(&self.shared.alive) - 1
+    }
+
+    /// Starts spares until there are enough.
+    pub async fn keep_spares(&self) -> Result<(), WorkerError> {
+        while self.lock_spares().len() < SPARES {
+            let worker = self.spawn().await?;
+            self.lock_spares().push(worker);
+        }
+        Ok(())
+    }
+
+    /// An initialised worker: the spare, whose successor starts in the background, or a new one.
+    pub async fn take(&self) -> Result<Worker, WorkerError> {
+        let spare = self.lock_spares().pop();
+        let pool = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = pool.keep_spares().await {
+                tracing::warn!(%error, "no spare worker");
+            }
+        });
+        match spare {
+            Some(worker) => Ok(worker),
+            None => self.spawn().await,
+        }
+    }
+
+    /// Sends one request to a worker of its own and returns its answer; the process ends with it.
+    pub async fn ask(&self, request: &Request, source: Option<&File>) -> Result<Report, WorkerError> {
+        let deadline = if matches!(request, Request::Scan { .. }) { SCAN_DEADLINE } else { JOB_DEADLINE };
+        let answer = async {
+            let mut worker = self.take().await?;
+            worker.send(request, source).await?;
+            match worker.next().await? {
+                Report::Failed(failure) => Err(failure.into()),
+                report => Ok(report),
+            }
+        };
+        tokio::time::timeout(deadline, answer).await.unwrap_or(Err(WorkerError::Hung(deadline)))
+    }
+
+    /// Ends the spares.
+    pub fn close(&self) {
+        self.lock_spares().clear();
+    }
+
+    async fn spawn(&self) -> Result<Worker, WorkerError> {
+        Worker::spawn(&self.shared.spawner, &self.shared.launch, self.shared.alive.clone()).await
+    }
+
+    fn lock_spares(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.shared.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,197 @@
+//! One worker process, seen from the server: spawn, send a job, read reports, kill.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use rustix::net::SendFlags;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::protocol::{Failure, Report, Request};
+use super::wire::{self, Frame, WireError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("worker could not be started: {0}")]
+    Spawn(std::io::Error),
+    #[error("worker died")]
+    Died,
+    #[error("worker made no progress for {0:?}")]
+    Hung(std::time::Duration),
+    #[error("worker broke the protocol: {0}")]
+    Protocol(String),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<WireError> for WorkerError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::Closed => Self::Died,
+            // A reset is how a killed process's socket ends.
+            WireError::Socket(_) => Self::Died,
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}
+
+/// How workers are started.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// This binary.
+    pub program: PathBuf,
+    /// GStreamer's plugin registry, kept with the cache so that starts do not scan all plugins.
+    pub registry: Option<PathBuf>,
+}
+
+struct SpawnOrder {
+    launch: Launch,
+    reply: oneshot::Sender<std::io::Result<(Child, std::os::unix::net::UnixStream)>>,
+}
+
+/// Spawns from one permanent thread: the parent-death signal is bound to the spawning *thread*, and threads of
+/// an async runtime come and go.
+#[derive(Clone)]
+pub struct Spawner {
+    orders: mpsc::Sender<SpawnOrder>,
+}
+
+impl Spawner {
+    /// Orders waiting at most; more than the heads a box can run.
+    const QUEUE: usize = 64;
+
+    pub fn start() -> std::io::Result<Self> {
+        let (orders, mut received) = mpsc::channel::<SpawnOrder>(Self::QUEUE);
+        std::thread::Builder::new().name("spawner".into()).spawn(move || {
+            while let Some(order) = received.blocking_recv() {
+                let spawned = spawn(&order.launch);
+                if let Err(Ok((mut child, _))) = order.reply.send(spawned) {
+                    let _killed = child.kill();
+                    let _status = child.wait();
+                }
+            }
+        })?;
+        Ok(Self { orders })
+    }
+}
+
+fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStream)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    let mut command = Command::new(&launch.program);
+    command.arg("worker").stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir("/");
+    if let Some(registry) = &launch.registry {
+        command.env("GST_REGISTRY", registry);
+    }
+    command.env_remove("GST_DEBUG");
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only async-signal-safe system calls are made: prctl, getppid.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            let still_there = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get() as u32) == Some(parent);
+            if still_there { Ok(()) } else { Err(std::io::Error::other("the server is gone")) }
+        });
+    }
+    let child = command.spawn()?;
+    Ok((child, ours))
+}
+
+/// A running worker. Dropping it kills the process.
+pub struct Worker {
+    child: Child,
+    socket: UnixStream,
+    buffer: Vec<u8>,
+    /// Tells the owner's books that the process is gone.
+    _alive: Arc<()>,
+}
+
+impl Worker {
+    /// Starts a process and waits until it is initialised.
+    pub async fn spawn(spawner: &Spawner, launch: &Launch, alive: Arc<()>) -> Result<Self, WorkerError> {
+        let (reply, spawned) = oneshot::channel();
+        let order = SpawnOrder { launch: launch.clone(), reply };
+        spawner.orders.send(order).await.map_err(|_| WorkerError::Died)?;
+        let (child, socket) = spawned.await.map_err(|_| WorkerError::Died)?.map_err(WorkerError::Spawn)?;
+        socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
+        let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
+        let mut worker = Self { child, socket, buffer: Vec::new(), _alive: alive };
+        match worker.next().await? {
+            Report::Ready => Ok(worker),
+            Report::Failed(failure) => Err(failure.into()),
+            other => Err(WorkerError::Protocol(format!("{other:?} instead of ready"))),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub async fn send(&self, request: &Request, source: Option<&std::fs::File>) -> Result<(), WorkerError> {
+        let bytes = wire::json_frame(request);
+        let mut descriptor: Option<BorrowedFd<'_>> = source.map(AsFd::as_fd);
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let count = self
+                .socket
+                .async_io(Interest::WRITABLE, || {
+                    wire::send(&self.socket, &bytes[sent..], descriptor, SendFlags::DONTWAIT)
+                        .map_err(std::io::Error::from)
+                })
+                .await
+                .map_err(|_| WorkerError::Died)?;
+            descriptor = None;
+            sent += count;
+        }
+        Ok(())
+    }
+
+    /// The next report. Safe to cancel: nothing is lost between calls.
+    pub async fn next(&mut self) -> Result<Report, WorkerError> {
+        loop {
+            match wire::take_frame(&mut self.buffer)? {
+                Some(Frame::Json(body)) => return Ok(wire::from_json(&body)?),
+                Some(Frame::Fragment(fragment)) => return Ok(Report::Fragment(fragment)),
+                None => {}
+            }
+            self.socket.readable().await.map_err(|_| WorkerError::Died)?;
+            // Fragments are large: read in large pieces.
+            self.buffer.reserve(READ_BYTES);
+            match self.socket.try_read_buf(&mut self.buffer) {
+                Ok(0) => return Err(WorkerError::Died),
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return Err(WorkerError::Died),
+            }
+        }
+    }
+}
+
+const READ_BYTES: usize = 256 * 1024;
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        // Reaping a killed process takes milliseconds at most, unless it hangs in the kernel on a dead NAS:
+        // then it is left to the reaper thread.
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            reap_later(self.child.id());
+        }
+    }
+}
+
+/// Waits for a killed child in a thread of its own.
+fn reap_later(pid: u32) {
+    let waiting = std::thread::Builder::new().name("reaper".into()).spawn(move || {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
+            let _status = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+        }
+    });
+    if let Err(error) = waiting {
+        tracing::warn!(pid, %error, "no thread to reap a worker with");
+    }
+}
