@@ -2,6 +2,13 @@
 //! strings and honest bandwidths. Pure: a function of the media facts, the keyframe index and the owner's
 //! settings.
 
+mod audio;
+mod h264;
+mod plan;
 pub mod presentation;
+mod version;
+mod video;
 
+pub use plan::{Ladder, LadderRung, PlanSettings, plan};
 pub use presentation::*;
+pub use video::init_entry;

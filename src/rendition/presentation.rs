@@ -60,6 +60,8 @@ pub struct Rendition {
     pub track: usize,
     pub copied: bool,
     pub cuts: CutList,
+    /// Copied video only: presentation tick of the keyframe that opens each segment.
+    pub keyframes: Vec<i64>,
     pub fragments: FragmentRule,
     pub bandwidth: Bandwidth,
     /// RFC 6381 codecs parameter.

@@ -140,7 +140,8 @@ impl CutList {
     }
 
     /// Copied video: source keyframes, greedily at least `targets.segment_ns` apart. `end_ns` is the track's
-    /// end. `None` when there is no keyframe at or after the origin.
+    /// end; `tick` gives the tick of a time of the track, on its frame grid where it has one. `None` when the
+    /// first keyframe lies before the origin.
     ///
     /// Where every keyframe is closed the cuts lie on the keyframes; where enough are not, each cut is the
     /// earliest frame presented after the keyframe and independence is not claimed.
@@ -159,22 +160,21 @@ impl CutList {
         if first < 0 {
             return None;
         }
-        let ticks = |nanos| ticks_from_nanos(nanos, timescale);
-        let mut boundaries = vec![ticks(first)];
+        let mut boundaries = vec![tick(first)];
         let mut last_ns = first;
         for &at in &candidates[1..] {
             if at - last_ns >= targets.segment_ns
                 && at < end_ns
                 && ticks(at) > boundaries[boundaries.len() - 1]
             {
-                boundaries.push(ticks(at));
+                boundaries.push(tick(at));
                 last_ns = at;
             }
         }
         if boundaries.len() > 1 && end_ns - last_ns < TAIL_NS {
             boundaries.pop();
         }
-        let end = ticks(end_ns).max(boundaries[boundaries.len() - 1] + 1);
+        let end = tick(end_ns).max(boundaries[boundaries.len() - 1] + 1);
         boundaries.push(end);
         Some(Self { timescale, boundaries, independent })
     }
@@ -364,7 +364,7 @@ mod tests {
                 at += gap;
             }
             let end = keyframes[keyframes.len() - 1].pts_ns + tail;
-            let list = CutList::copied(&keyframes, end, 90_000, TARGETS).expect("a list");
+            let list = CutList::copied(&keyframes, end, 90_000, |ns| ticks_from_nanos(ns, 90_000), TARGETS).expect("a list");
             check_cover(&list, 0, ticks_from_nanos(end, 90_000));
             prop_assert!(list.independent);
             for boundary in &list.boundaries[..list.boundaries.len() - 1] {
@@ -420,7 +420,8 @@ mod tests {
                 bytes: 0,
             })
             .collect();
-        let list = CutList::copied(&keyframes, 25_000_000_000, 24_000, TARGETS).expect("a list");
+        let list = CutList::copied(&keyframes, 25_000_000_000, 24_000, |ns| ticks_from_nanos(ns, 24_000), TARGETS)
+            .expect("a list");
         assert!(!list.independent);
         assert_eq!(list.boundaries[1], 24_000 * 2_375 / 1000);
     }

@@ -24,6 +24,8 @@ struct Shared {
     spawner: Spawner,
     launch: Launch,
     spares: Mutex<Vec<Worker>>,
+    /// Held while spares are being started, so that no two tasks start the same one.
+    restocking: tokio::sync::Mutex<()>,
     /// One clone per living process.
     alive: Arc<()>,
 }
@@ -38,7 +40,7 @@ impl WorkerPool {
     pub fn with_program(program: PathBuf, registry: Option<PathBuf>) -> std::io::Result<Self> {
         let launch = Launch { program, registry };
         let (spawner, alive) = (Spawner::start()?, Arc::new(()));
-        Ok(Self { shared: Arc::new(Shared { spawner, launch, spares: Mutex::default(), alive }) })
+        Ok(Self { shared: Arc::new(Shared { spawner, launch, spares: Mutex::default(), restocking: tokio::sync::Mutex::default(), alive }) })
     }
 
     /// Living worker processes, spares included.
@@ -48,6 +50,7 @@ impl WorkerPool {
 
     /// Starts spares until there are enough.
     pub async fn keep_spares(&self) -> Result<(), WorkerError> {
+        let _alone = self.shared.restocking.lock().await;
         while self.lock_spares().len() < SPARES {
             let worker = self.spawn().await?;
             self.lock_spares().push(worker);

@@ -1,0 +1,228 @@
+//! Audio renditions: per track the copy where CMAF carries it, and AAC stereo for every player.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::plan::PlanSettings;
+use super::presentation::{AudioForm, Bandwidth, Rendition, RenditionMedia};
+use super::version::rendition_id;
+use crate::isobmff::{AudioCodec, AudioEntry, SampleEntry};
+use crate::media::{AudioTrack, MediaInfo};
+use crate::timeline::audio::Lattice;
+use crate::timeline::{CutList, FragmentRule, ticks_from_nanos};
+
+/// Samples of one AAC-LC frame.
+const AAC_SAMPLES: u32 = 1024;
+/// Bytes that `moof` boxes add per second, as bits: three fragments of some 200 bytes.
+const OVERHEAD_BPS: u32 = 6_000;
+/// What a copy of unknown rate is announced with.
+const UNKNOWN_BPS: u32 = 256_000;
+
+pub fn renditions(
+    info: &MediaInfo,
+    grid: &CutList,
+    settings: &PlanSettings<'_>,
+    reasons: &mut BTreeMap<String, String>,
+) -> Vec<Arc<Rendition>> {
+    let labels = labels(&info.audio);
+    let mut all = Vec::new();
+    for (number, track) in info.audio.iter().enumerate() {
+        let common = |codec: &str, channels, sample_rate, samples_per_frame, kbps| AudioForm {
+            codec: codec.to_owned(),
+            channels,
+            sample_rate,
+            samples_per_frame,
+            language: track.facts.language.clone(),
+            label: labels[number].clone(),
+            default: track.facts.default,
+            kbps,
+        };
+        let copied = copy(number, track, grid, settings, &common);
+        let plays_everywhere = copied.is_some() && track.codec == "aac" && track.channels <= 2;
+        let how = if copied.is_some() { "goes into CMAF as it is" } else { "is encoded" };
+        reasons.insert(format!("a{number}"), format!("{} {how}", track.codec));
+        all.extend(copied.map(Arc::new));
+        if plays_everywhere {
+            continue;
+        }
+        if (settings.decodes)(&track.codec) {
+            all.push(Arc::new(encoded(number, track, grid, settings, &common)));
+        } else {
+            reasons.insert(format!("a{number}-encoded"), format!("no profile decodes {}", track.codec));
+        }
+    }
+    all
+}
+
+type Common<'a> = &'a dyn Fn(&str, u8, u32, u32, u32) -> AudioForm;
+
+fn copy(
+    number: usize,
+    track: &AudioTrack,
+    grid: &CutList,
+    settings: &PlanSettings<'_>,
+    common: Common<'_>,
+) -> Option<Rendition> {
+    let lattice = lattice(track)?;
+    if !matches!(track.codec.as_str(), "aac" | "opus") || track.codec_config.is_empty() {
+        return None;
+    }
+    let codec_string = track.codec_string.clone()?;
+    let first = lattice.phase + (-lattice.phase).max(0).div_ceil(lattice.samples) * lattice.samples;
+    let cuts = CutList::audio(grid, track.sample_rate, track.samples_per_frame, first, track.facts.end_ns);
+    let fragments = FragmentRule::audio(track.sample_rate, track.samples_per_frame, settings.targets);
+    let average = if track.bitrate > 0 { track.bitrate } else { UNKNOWN_BPS } + OVERHEAD_BPS;
+    let form = common(&track.codec, track.channels, track.sample_rate, track.samples_per_frame, 0);
+    let media = RenditionMedia::Audio(form);
+    let id = rendition_id(&format!("a{number}copy"), settings.content_version, &media, &cuts, fragments);
+    let bandwidth = Bandwidth { peak: average + average / 4, average };
+    Some(Rendition {
+        id,
+        track: number,
+        copied: true,
+        cuts,
+        keyframes: Vec::new(),
+        fragments,
+        bandwidth,
+        codec_string,
+        media,
+    })
+}
+
+fn encoded(
+    number: usize,
+    track: &AudioTrack,
+    grid: &CutList,
+    settings: &PlanSettings<'_>,
+    common: Common<'_>,
+) -> Rendition {
+    let sample_rate = encoded_rate(track.sample_rate);
+    let channels = track.channels.min(2);
+    let kbps = settings.audio_bps / 1000;
+    let cuts = CutList::audio(grid, sample_rate, AAC_SAMPLES, 0, track.facts.end_ns);
+    let fragments = FragmentRule::audio(sample_rate, AAC_SAMPLES, settings.targets);
+    let media = RenditionMedia::Audio(common("aac", channels, sample_rate, AAC_SAMPLES, kbps));
+    let id = rendition_id(&format!("a{number}aac"), settings.content_version, &media, &cuts, fragments);
+    let average = settings.audio_bps + OVERHEAD_BPS;
+    Rendition {
+        id,
+        track: number,
+        copied: false,
+        cuts,
+        keyframes: Vec::new(),
+        fragments,
+        bandwidth: Bandwidth { peak: average + average / 10, average },
+        codec_string: "mp4a.40.2".into(),
+        media,
+    }
+}
+
+/// Frames of a source track on its own clock; `None` where they have no fixed length.
+pub fn lattice(track: &AudioTrack) -> Option<Lattice> {
+    (track.samples_per_frame > 0).then(|| Lattice {
+        phase: ticks_from_nanos(track.facts.start_ns, track.sample_rate),
+        samples: i64::from(track.samples_per_frame),
+    })
+}
+
+/// The source's own rate where AAC has it and players know it: nothing is resampled without need.
+fn encoded_rate(source: u32) -> u32 {
+    match source {
+        32_000 | 44_100 | 48_000 => source,
+        88_200 | 176_400 | 22_050 | 11_025 => 44_100,
+        _ => 48_000,
+    }
+}
+
+/// The sample entry of an audio rendition, with its configuration.
+pub fn init_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) -> SampleEntry {
+    let config = if rendition.copied { track.codec_config.clone() } else { aac_lc_config(form) };
+    SampleEntry::Audio(AudioEntry {
+        codec: if form.codec == "opus" { AudioCodec::Opus(config) } else { AudioCodec::Aac(config) },
+        channels: u16::from(form.channels),
+        sample_rate: form.sample_rate,
+    })
+}
+
+/// AudioSpecificConfig of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1): object type 2, rate index, channels.
+fn aac_lc_config(form: &AudioForm) -> Vec<u8> {
+    const RATES: [u32; 13] =
+        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+    let index = RATES.iter().position(|rate| *rate == form.sample_rate).unwrap_or(3) as u16;
+    let bits = 2 << 11 | index << 7 | u16::from(form.channels) << 3;
+    bits.to_be_bytes().to_vec()
+}
+
+/// What a viewer reads in the menu; unique within the file.
+fn labels(tracks: &[AudioTrack]) -> Vec<String> {
+    let mut used = BTreeSet::new();
+    tracks
+        .iter()
+        .enumerate()
+        .map(|(number, track)| {
+            let title = track.facts.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+            let language = track.facts.language.as_deref().map(language_name);
+            let base = title.map(str::to_owned).or(language).unwrap_or_else(|| format!("Track {}", number + 1));
+            let mut label = base.clone();
+            let mut copy = 2;
+            while !used.insert(label.clone()) {
+                label = format!("{base} ({copy})");
+                copy += 1;
+            }
+            label
+        })
+        .collect()
+}
+
+/// A language's own name, for the ones seen most; the tag for the rest.
+fn language_name(tag: &str) -> String {
+    let primary = tag.split('-').next().unwrap_or(tag);
+    let names = [
+        ("en", "English"),
+        ("de", "Deutsch"),
+        ("fr", "Français"),
+        ("es", "Español"),
+        ("it", "Italiano"),
+        ("pt", "Português"),
+        ("nl", "Nederlands"),
+        ("pl", "Polski"),
+        ("ru", "Русский"),
+        ("uk", "Українська"),
+        ("cs", "Čeština"),
+        ("sv", "Svenska"),
+        ("da", "Dansk"),
+        ("no", "Norsk"),
+        ("fi", "Suomi"),
+        ("tr", "Türkçe"),
+        ("el", "Ελληνικά"),
+        ("hu", "Magyar"),
+        ("ja", "日本語"),
+        ("ko", "한국어"),
+        ("zh", "中文"),
+        ("hi", "हिन्दी"),
+        ("ar", "العربية"),
+        ("he", "עברית"),
+    ];
+    names.iter().find(|(code, _)| *code == primary).map_or_else(|| tag.to_owned(), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aac_configuration_says_rate_and_channels() {
+        let form = |sample_rate, channels| AudioForm {
+            codec: "aac".into(),
+            channels,
+            sample_rate,
+            samples_per_frame: AAC_SAMPLES,
+            language: None,
+            label: String::new(),
+            default: true,
+            kbps: 128,
+        };
+        assert_eq!(aac_lc_config(&form(48_000, 2)), [0x11, 0x90]);
+        assert_eq!(aac_lc_config(&form(44_100, 1)), [0x12, 0x08]);
+    }
+}

@@ -1,0 +1,37 @@
+//! The version of a rendition: what its bytes depend on, as a hash. Never the path, never the profile that
+//! encodes it.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::presentation::{RenditionId, RenditionMedia};
+use crate::timeline::{CutList, FragmentRule};
+
+/// Raised when this program makes other bytes from the same parameters.
+const FORMAT: u32 = 1;
+/// Bytes of the hash that are kept: 48 bits, enough to tell versions of one file apart.
+const VERSION_BYTES: usize = 6;
+
+pub fn rendition_id(
+    kind: &str,
+    content_version: &str,
+    media: &RenditionMedia,
+    cuts: &CutList,
+    fragments: FragmentRule,
+) -> RenditionId {
+    let mut hash = Sha256::new();
+    hash.update(FORMAT.to_le_bytes());
+    hash.update(content_version.as_bytes());
+    hash.update([0]);
+    hash.update(kind.as_bytes());
+    hash.update([0]);
+    hash.update(format!("{media:?}").as_bytes());
+    hash.update(cuts.timescale.to_le_bytes());
+    cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
+    hash.update(fragments.first.to_le_bytes());
+    hash.update(fragments.part.to_le_bytes());
+    let digest = hash.finalize();
+    let version: String = digest.iter().take(VERSION_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    RenditionId(Arc::from(format!("{kind}-{version}")))
+}
