@@ -2,6 +2,7 @@
 //! [`ReadAt`], nothing is decoded.
 
 pub mod info;
+pub mod language;
 
 pub use info::*;
 
