@@ -1,9 +1,13 @@
 //! Floor 1. What is in a file: the facts, and the readers of container indexes. Pure: bytes come through
 //! [`ReadAt`], nothing is decoded.
 
+pub mod container;
 pub mod info;
 pub mod language;
+pub mod mp4;
+mod window;
 
+pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 pub use info::*;
 
 /// Bytes of a source, by position. A reader here asks for what it needs and no more: a file may lie on a NAS.
