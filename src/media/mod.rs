@@ -4,6 +4,7 @@
 pub mod container;
 pub mod info;
 pub mod language;
+pub mod matroska;
 pub mod mp4;
 mod window;
 
