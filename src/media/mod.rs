@@ -6,7 +6,14 @@ pub mod info;
 pub mod nal;
 pub mod rate;
 pub mod sniff;
+pub mod container;
+pub mod info;
+pub mod language;
+pub mod matroska;
+pub mod mp4;
+mod window;
 
+pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 pub use info::*;
 
 /// Bytes of a source, by position. A reader here asks for what it needs and no more: a file may lie on a NAS.
