@@ -4,6 +4,7 @@
 //! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff` · 0 `base`
 
 pub mod base;
+pub mod catalogue;
 pub mod media;
 pub mod rendition;
 pub mod timeline;
