@@ -10,10 +10,13 @@ use super::record::{COLUMNS, FileRecord, IdText, TABLES, from_row};
 use crate::base::ids::FileId;
 
 impl Catalogue {
+    /// None also for a file of a library that is no longer configured: nobody may reach it by its id.
     pub fn file(&self, id: FileId) -> Result<Option<FileRecord>, CatalogueError> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE file.id = ?1"))?
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM {TABLES} WHERE file.id = ?1 AND library.configured"
+                ))?
                 .query_row([IdText(id)], from_row)
                 .optional()
         })

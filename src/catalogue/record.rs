@@ -176,7 +176,7 @@ pub(super) fn display_name(path: &Path) -> String {
 
 /// What [`from_row`] reads, in its order.
 pub(super) const COLUMNS: &str = "file.id, file.library_id, library.name, library.root, file.path, file.name, \
-     file.size, file.modified_ns, file.content_version, file.state, file.broken_reason, library.configured, \
+     file.size, file.modified_ns, file.content_version, file.state, file.broken_reason, \
      library.offline_reason, file.missing_since_ns, facts.media, file.views, file.position_s, file.first_seen_ns";
 
 /// CROSS JOIN keeps `file` the outer loop, so that its indexes give the order of a list.
@@ -185,15 +185,10 @@ pub(super) const TABLES: &str = "file CROSS JOIN library ON library.id = file.li
 
 pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     let id = row.get::<_, IdText>(0)?.0;
-    let missing_since_ns: Option<i64> = row.get(13)?;
-    let media = row.get_ref(14)?.as_str_or_null()?.and_then(|json| facts::read_media(id, json));
-    let unseen = if !row.get::<_, bool>(11)? {
-        Some("its library is no longer configured".to_owned())
-    } else if let Some(reason) = row.get(12)? {
-        Some(reason)
-    } else {
-        missing_since_ns.map(|_| "the file is not there".to_owned())
-    };
+    let missing_since_ns: Option<i64> = row.get(12)?;
+    let media = row.get_ref(13)?.as_str_or_null()?.and_then(|json| facts::read_media(id, json));
+    let offline_reason: Option<String> = row.get(11)?;
+    let unseen = offline_reason.or_else(|| missing_since_ns.map(|_| "the file is not there".to_owned()));
     let state = match (unseen, row.get_ref(9)?.as_str()?) {
         (Some(reason), _) => FileState::Offline { reason },
         (None, "ready") if media.is_some() => FileState::Ready,
@@ -214,9 +209,9 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         content_version: row.get(8)?,
         state,
         media,
-        views: row.get::<_, i64>(15)?.unsigned_abs(),
-        position_s: row.get(16)?,
-        first_seen_ns: row.get(17)?,
+        views: row.get::<_, i64>(14)?.unsigned_abs(),
+        position_s: row.get(15)?,
+        first_seen_ns: row.get(16)?,
         missing_since_ns,
     })
 }

@@ -48,3 +48,8 @@ pub(crate) fn add(catalogue: &Catalogue, library: &Library, path: impl AsRef<Pat
     let files = catalogue.list(&ListQuery { limit: 1000, ..ListQuery::default() }).expect("a list").files;
     files.into_iter().find(|file| file.relative_path == path).expect("the file is listed")
 }
+
+/// Rows written so far, to a catalogue in memory.
+pub(crate) fn rows_written(catalogue: &Catalogue) -> u64 {
+    catalogue.read(|connection| Ok(connection.total_changes())).expect("a catalogue in memory")
+}

@@ -110,13 +110,13 @@ fn an_offline_library_takes_its_files_offline_and_changes_none_of_them() {
 }
 
 #[test]
-fn a_library_left_out_of_the_configuration_is_kept_and_not_listed() {
+fn a_library_left_out_of_the_configuration_is_kept_and_not_reachable() {
     let (catalogue, films) = catalogue();
     let file = add(&catalogue, &films, "a.mkv");
     catalogue.configure_libraries(&[]).unwrap();
     assert!(catalogue.libraries().unwrap().is_empty());
     assert!(catalogue.list(&ListQuery::default()).unwrap().files.is_empty());
-    assert_eq!(catalogue.file(file.id).unwrap().unwrap().state.name(), "offline");
+    assert_eq!(catalogue.file(file.id).unwrap(), None);
     catalogue.configure_libraries(&[("Films", Path::new("/elsewhere"))]).unwrap();
     let back = catalogue.list(&ListQuery::default()).unwrap().files.remove(0);
     assert_eq!((back.id, back.path().as_path()), (file.id, Path::new("/elsewhere/a.mkv")));
