@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod catalogue;
+pub mod library;
 pub mod media;
 pub mod rendition;
 pub mod timeline;
