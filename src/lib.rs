@@ -7,6 +7,8 @@ pub mod base;
 pub mod isobmff;
 pub mod manifest;
 pub mod config;
+pub mod catalogue;
+pub mod library;
 pub mod media;
 pub mod pipeline;
 pub mod rendition;
