@@ -4,12 +4,14 @@
 //! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff` · 0 `base`
 
 pub mod base;
-pub mod isobmff;
-pub mod manifest;
-pub mod config;
 pub mod catalogue;
+pub mod config;
+pub mod encoder;
+pub mod isobmff;
 pub mod library;
+pub mod manifest;
 pub mod media;
 pub mod pipeline;
 pub mod rendition;
 pub mod timeline;
+pub mod worker;

@@ -2,15 +2,14 @@
 //! [`ReadAt`], nothing is decoded.
 
 pub mod codec_string;
-pub mod info;
-pub mod nal;
-pub mod rate;
-pub mod sniff;
 pub mod container;
 pub mod info;
 pub mod language;
 pub mod matroska;
 pub mod mp4;
+pub mod nal;
+pub mod rate;
+pub mod sniff;
 mod window;
 
 pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};

@@ -68,7 +68,8 @@ fn copy(
         return None;
     }
     let codec_string = track.codec_string.clone()?;
-    let first = lattice.phase + (-lattice.phase).max(0).div_ceil(lattice.samples) * lattice.samples;
+    let before_origin = (-lattice.phase).max(0);
+    let first = lattice.phase + (before_origin + lattice.samples - 1) / lattice.samples * lattice.samples;
     let cuts = CutList::audio(grid, track.sample_rate, track.samples_per_frame, first, track.facts.end_ns);
     let fragments = FragmentRule::audio(track.sample_rate, track.samples_per_frame, settings.targets);
     let average = if track.bitrate > 0 { track.bitrate } else { UNKNOWN_BPS } + OVERHEAD_BPS;
@@ -146,8 +147,9 @@ pub fn init_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) -
 
 /// AudioSpecificConfig of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1): object type 2, rate index, channels.
 fn aac_lc_config(form: &AudioForm) -> Vec<u8> {
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
+    ];
     let index = RATES.iter().position(|rate| *rate == form.sample_rate).unwrap_or(3) as u16;
     let bits = 2 << 11 | index << 7 | u16::from(form.channels) << 3;
     bits.to_be_bytes().to_vec()
@@ -162,7 +164,8 @@ fn labels(tracks: &[AudioTrack]) -> Vec<String> {
         .map(|(number, track)| {
             let title = track.facts.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
             let language = track.facts.language.as_deref().map(language_name);
-            let base = title.map(str::to_owned).or(language).unwrap_or_else(|| format!("Track {}", number + 1));
+            let base =
+                title.map(str::to_owned).or(language).unwrap_or_else(|| format!("Track {}", number + 1));
             let mut label = base.clone();
             let mut copy = 2;
             while !used.insert(label.clone()) {
@@ -203,7 +206,10 @@ fn language_name(tag: &str) -> String {
         ("ar", "العربية"),
         ("he", "עברית"),
     ];
-    names.iter().find(|(code, _)| *code == primary).map_or_else(|| tag.to_owned(), |(_, name)| (*name).to_owned())
+    names
+        .iter()
+        .find(|(code, _)| *code == primary)
+        .map_or_else(|| tag.to_owned(), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]

@@ -37,7 +37,11 @@ pub fn grid(track: &VideoTrack, targets: CutTargets) -> CutList {
 
 /// How decoded frames of a track go onto [`grid`].
 pub fn frame_grid(form: &VideoForm) -> FrameGrid {
-    if form.constant_rate { FrameGrid::Constant(form.frame_rate) } else { FrameGrid::Variable(form.frame_rate) }
+    if form.constant_rate {
+        FrameGrid::Constant(form.frame_rate)
+    } else {
+        FrameGrid::Variable(form.frame_rate)
+    }
 }
 
 pub fn renditions(
@@ -72,8 +76,10 @@ fn copy(track: &VideoTrack, index: &KeyframeIndex, settings: &PlanSettings<'_>) 
     if !matches!(track.codec.as_str(), "h264" | "h265" | "av1" | "vp9") {
         return Err(format!("{} has no place in CMAF", track.codec));
     }
-    let codec_string =
-        track.codec_string.clone().ok_or_else(|| format!("the {} stream has no configuration record", track.codec))?;
+    let codec_string = track
+        .codec_string
+        .clone()
+        .ok_or_else(|| format!("the {} stream has no configuration record", track.codec))?;
     if track.interlaced {
         return Err("interlaced pictures are deinterlaced".into());
     }
@@ -160,15 +166,13 @@ fn rungs(
     let (width, height) = display_size(track);
     let source_kbps = source_kbps(track, index, settings.file_bytes);
     let own = (width, height, rate_at(settings.ladder, height).min(source_kbps).max(MIN_KBPS));
-    let below = settings
-        .ladder
-        .0
-        .iter()
-        .filter(|rung| rung.height * 100 < height * SAME_HEIGHT_PER_CENT)
-        .map(|rung| {
-            let scaled = u64::from(width) * u64::from(rung.height) / u64::from(height);
-            (even(scaled as u32), even(rung.height), (rung.bps / 1000).min(own.2).max(MIN_KBPS))
-        });
+    let below =
+        settings.ladder.0.iter().filter(|rung| rung.height * 100 < height * SAME_HEIGHT_PER_CENT).map(
+            |rung| {
+                let scaled = u64::from(width) * u64::from(rung.height) / u64::from(height);
+                (even(scaled as u32), even(rung.height), (rung.bps / 1000).min(own.2).max(MIN_KBPS))
+            },
+        );
     let sizes: Vec<(u32, u32, u32)> = std::iter::once(own).chain(below).collect();
     let (track, content_version) = (track.clone(), settings.content_version.to_owned());
     sizes.into_iter().map(move |(width, height, kbps)| {
@@ -242,7 +246,8 @@ fn source_kbps(track: &VideoTrack, index: &KeyframeIndex, file_bytes: u64) -> u3
     let known: u64 = index.keyframes.iter().map(|keyframe| keyframe.bytes).sum();
     let bytes = if known > 0 { known } else { file_bytes };
     let length_ms = ((track.facts.end_ns - track.facts.start_ns) / 1_000_000).max(1) as u64;
-    let factor = if matches!(track.codec.as_str(), "h265" | "av1" | "vp9") { EFFICIENT_CODEC_FACTOR } else { 1 };
+    let factor =
+        if matches!(track.codec.as_str(), "h265" | "av1" | "vp9") { EFFICIENT_CODEC_FACTOR } else { 1 };
     u32::try_from(bytes * 8 * factor / length_ms).unwrap_or(u32::MAX)
 }
 

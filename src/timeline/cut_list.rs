@@ -149,6 +149,7 @@ impl CutList {
         keyframes: &[Keyframe],
         end_ns: Nanos,
         timescale: u32,
+        tick: impl Fn(Nanos) -> i64,
         targets: CutTargets,
     ) -> Option<Self> {
         let closed: Vec<Nanos> = keyframes.iter().filter(|k| k.closed()).map(|k| k.pts_ns).collect();
@@ -165,7 +166,7 @@ impl CutList {
         for &at in &candidates[1..] {
             if at - last_ns >= targets.segment_ns
                 && at < end_ns
-                && ticks(at) > boundaries[boundaries.len() - 1]
+                && tick(at) > boundaries[boundaries.len() - 1]
             {
                 boundaries.push(tick(at));
                 last_ns = at;
@@ -420,8 +421,9 @@ mod tests {
                 bytes: 0,
             })
             .collect();
-        let list = CutList::copied(&keyframes, 25_000_000_000, 24_000, |ns| ticks_from_nanos(ns, 24_000), TARGETS)
-            .expect("a list");
+        let list =
+            CutList::copied(&keyframes, 25_000_000_000, 24_000, |ns| ticks_from_nanos(ns, 24_000), TARGETS)
+                .expect("a list");
         assert!(!list.independent);
         assert_eq!(list.boundaries[1], 24_000 * 2_375 / 1000);
     }

@@ -40,7 +40,15 @@ impl WorkerPool {
     pub fn with_program(program: PathBuf, registry: Option<PathBuf>) -> std::io::Result<Self> {
         let launch = Launch { program, registry };
         let (spawner, alive) = (Spawner::start()?, Arc::new(()));
-        Ok(Self { shared: Arc::new(Shared { spawner, launch, spares: Mutex::default(), restocking: tokio::sync::Mutex::default(), alive }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                spawner,
+                launch,
+                spares: Mutex::default(),
+                restocking: tokio::sync::Mutex::default(),
+                alive,
+            }),
+        })
     }
 
     /// Living worker processes, spares included.

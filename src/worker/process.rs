@@ -82,7 +82,11 @@ impl Spawner {
 fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStream)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     let mut command = Command::new(&launch.program);
-    command.arg("worker").stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("worker")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.current_dir("/");
     if let Some(registry) = &launch.registry {
         command.env("GST_REGISTRY", registry);
@@ -93,7 +97,8 @@ fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStr
     unsafe {
         command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-            let still_there = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get() as u32) == Some(parent);
+            let still_there =
+                rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get() as u32) == Some(parent);
             if still_there { Ok(()) } else { Err(std::io::Error::other("the server is gone")) }
         });
     }

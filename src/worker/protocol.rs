@@ -117,12 +117,23 @@ pub enum Report {
     /// Initialised, waiting for work.
     Ready,
     /// For each text of the request, why it does not parse.
-    Parsed { problems: Vec<Option<String>> },
-    Tried { frames_per_second: f64 },
-    Probed { info: Box<MediaInfo>, index: Box<KeyframeIndex> },
-    Scanned { index: Box<KeyframeIndex> },
+    Parsed {
+        problems: Vec<Option<String>>,
+    },
+    Tried {
+        frames_per_second: f64,
+    },
+    Probed {
+        info: Box<MediaInfo>,
+        index: Box<KeyframeIndex>,
+    },
+    Scanned {
+        index: Box<KeyframeIndex>,
+    },
     /// The sample entry that decodes what this head makes, with its configuration record.
-    Entry { entry: SampleEntry },
+    Entry {
+        entry: SampleEntry,
+    },
     /// The head has made everything there is.
     End {
         /// The source ended before its cut list did: nothing follows the last fragment.

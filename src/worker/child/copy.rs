@@ -19,7 +19,12 @@ const BACK_OFF_NS: [Option<Nanos>; 3] = [Some(0), Some(10 * NANOS_PER_SECOND), N
 const AUDIO_BACK_OFF_NS: Nanos = NANOS_PER_SECOND / 4;
 
 /// True when the source ended before its cut list.
-pub fn video(file: &Arc<File>, spec: &HeadSpec, work: &CopyVideo, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+pub fn video(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    work: &CopyVideo,
+    out: &HeadOutput<'_>,
+) -> Result<bool, Failure> {
     let keyframe = *work.keyframes.get(spec.start.0 as usize).ok_or_else(|| beyond(spec))?;
     let scale = spec.cuts.timescale;
     let half_frame_ns = nanos_from_ticks(work.frame_ticks, scale) / 2;
@@ -102,7 +107,12 @@ fn packet(spec: &HeadSpec, work: &CopyVideo, sample: &gst::Sample) -> Result<Opt
 }
 
 /// True when the source ended before its cut list.
-pub fn audio(file: &Arc<File>, spec: &HeadSpec, work: &CopyAudio, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+pub fn audio(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    work: &CopyAudio,
+    out: &HeadOutput<'_>,
+) -> Result<bool, Failure> {
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     let cut_ns = nanos_from_ticks(cut, work.sample_rate);
     let from_ns = (spec.start != SegmentIndex(0)).then(|| (cut_ns - AUDIO_BACK_OFF_NS).max(0));

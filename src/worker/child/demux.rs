@@ -34,7 +34,8 @@ pub fn open(container: Container, file: Arc<File>) -> Result<(gst::Pipeline, gst
     let pipeline = gst::Pipeline::new();
     let source = PositionedSource::new(file);
     let name = demuxer_name(container);
-    let demuxer = gst::ElementFactory::make(name).name("demux").build().map_err(|e| failure::setup(name, e))?;
+    let demuxer =
+        gst::ElementFactory::make(name).name("demux").build().map_err(|e| failure::setup(name, e))?;
     pipeline.add(&source).and_then(|()| pipeline.add(&demuxer)).map_err(|e| failure::setup(name, e))?;
     source.link(&demuxer).map_err(|e| failure::setup(name, e))?;
     Ok((pipeline, demuxer))
@@ -48,7 +49,9 @@ pub fn track_number(container: Container, pad: &gst::Pad) -> Option<TrackNumber>
     let digits = last.split(':').next().unwrap_or(last);
     match container {
         Container::Mp4 | Container::Matroska | Container::Avi | Container::Asf => digits.parse().ok(),
-        Container::MpegTs | Container::MpegPs | Container::Ogg => TrackNumber::from_str_radix(digits, 16).ok(),
+        Container::MpegTs | Container::MpegPs | Container::Ogg => {
+            TrackNumber::from_str_radix(digits, 16).ok()
+        }
         Container::Flv => Some(if digits == "video" { 2 } else { 1 }),
     }
 }
@@ -216,8 +219,14 @@ fn seek(
     };
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
     let start = gst::ClockTime::from_nseconds(target.max(0) as u64);
-    let event =
-        gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, gst::SeekType::None, gst::ClockTime::NONE);
+    let event = gst::event::Seek::new(
+        1.0,
+        flags,
+        gst::SeekType::Set,
+        start,
+        gst::SeekType::None,
+        gst::ClockTime::NONE,
+    );
     let _refused = !demuxer.send_event(event);
 }
 

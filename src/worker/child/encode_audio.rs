@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gstreamer as gst;
-use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::encode_video::{APPSRC, QUEUE, beyond, bin, named, parser};
@@ -25,7 +24,12 @@ const TAIL_FRAMES: i64 = 3;
 const SILENCE_SAMPLES: i64 = 48_000;
 
 /// True when the source ended before its cut list; never for sound, whose end is filled with silence.
-pub fn run(file: &Arc<File>, spec: &HeadSpec, work: &EncodeAudio, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+pub fn run(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    work: &EncodeAudio,
+    out: &HeadOutput<'_>,
+) -> Result<bool, Failure> {
     let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
     let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", 16));
     let branch = bin(&pipeline, &decode, true)?;
@@ -144,10 +148,8 @@ impl Pcm<'_> {
             return true;
         }
         let from = skip as usize * self.frame_bytes;
-        let part = buffer.copy_region(
-            gst::BufferCopyFlags::MEMORY,
-            from..from + take as usize * self.frame_bytes,
-        );
+        let part =
+            buffer.copy_region(gst::BufferCopyFlags::MEMORY, from..from + take as usize * self.frame_bytes);
         part.is_ok_and(|part| self.push(part, take))
     }
 

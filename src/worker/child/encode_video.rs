@@ -37,7 +37,12 @@ impl From<Failure> for Stop {
 }
 
 /// True when the source ended before its cut list.
-pub fn run(file: &Arc<File>, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<bool, Failure> {
+pub fn run(
+    file: &Arc<File>,
+    spec: &HeadSpec,
+    work: &EncodeVideo,
+    out: &HeadOutput<'_>,
+) -> Result<bool, Failure> {
     for back_off in BACK_OFF_NS {
         match attempt(file, spec, work, out, back_off) {
             Ok(early) => return Ok(early),
@@ -45,7 +50,11 @@ pub fn run(file: &Arc<File>, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutp
             Err(Stop::LandedLate) => {}
         }
     }
-    Err(Failure::new(FailureKind::Source, demux::demuxer_name(spec.input.container), "the cut cannot be reached"))
+    Err(Failure::new(
+        FailureKind::Source,
+        demux::demuxer_name(spec.input.container),
+        "the cut cannot be reached",
+    ))
 }
 
 fn attempt(
@@ -58,7 +67,8 @@ fn attempt(
     let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
     let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", RAW_FRAMES));
     let branch = bin(&pipeline, &decode, true)?;
-    let encode = format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser(&work.codec)?, sink::text("coded", 8));
+    let encode =
+        format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser(&work.codec)?, sink::text("coded", 8));
     bin(&pipeline, &encode, false)?;
     let raw: gst_app::AppSink = named(&pipeline, "raw")?;
     let grid: gst_app::AppSrc = named(&pipeline, "grid")?;
@@ -115,7 +125,10 @@ pub fn bin(pipeline: &gst::Pipeline, text: &str, ghost: bool) -> Result<gst::Ele
 }
 
 pub fn named<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, Failure> {
-    pipeline.by_name(name).and_then(|element| element.downcast().ok()).ok_or_else(|| failure::setup(name, "is not there"))
+    pipeline
+        .by_name(name)
+        .and_then(|element| element.downcast().ok())
+        .ok_or_else(|| failure::setup(name, "is not there"))
 }
 
 /// The parser behind an encoder (or a demuxer, for copies) and the stream format that goes into MP4.
@@ -206,7 +219,13 @@ fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
 }
 
 /// False when the encoder takes no more.
-fn push(grid: &gst_app::AppSrc, shown: &gst::Buffer, slot: FrameSlot, timescale: u32, frame_ns: Nanos) -> bool {
+fn push(
+    grid: &gst_app::AppSrc,
+    shown: &gst::Buffer,
+    slot: FrameSlot,
+    timescale: u32,
+    frame_ns: Nanos,
+) -> bool {
     let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
     let mut frame = shown.copy();
     let at = time(nanos_from_ticks(slot.tick, timescale));

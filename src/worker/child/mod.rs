@@ -28,8 +28,18 @@ use output::Output;
 
 /// Elements that most jobs use: loaded while the worker waits, so that a start does not.
 const PRELOADED: [&str; 12] = [
-    "appsink", "appsrc", "queue", "qtdemux", "matroskademux", "h264parse", "avdec_h264", "x264enc", "aacparse",
-    "voaacenc", "videoconvertscale", "audioconvert",
+    "appsink",
+    "appsrc",
+    "queue",
+    "qtdemux",
+    "matroskademux",
+    "h264parse",
+    "avdec_h264",
+    "x264enc",
+    "aacparse",
+    "voaacenc",
+    "videoconvertscale",
+    "audioconvert",
 ];
 
 /// Serves requests that come over `socket` until it closes.
@@ -81,7 +91,9 @@ fn start(request: Request, descriptors: &mut Vec<OwnedFd>, output: &Output, gate
 
 fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate) -> Result<Report, Failure> {
     let source = || {
-        source.map(Arc::new).ok_or_else(|| Failure::new(FailureKind::Source, "socket", "no descriptor came along"))
+        source
+            .map(Arc::new)
+            .ok_or_else(|| Failure::new(FailureKind::Source, "socket", "no descriptor came along"))
     };
     match request {
         Request::Parse { texts } => Ok(Report::Parsed { problems: trial::parse(&texts) }),

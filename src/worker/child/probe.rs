@@ -12,8 +12,8 @@ use super::{scan, sink};
 use crate::media::codec_string::{codec_string, vp9_config, vp9_level};
 use crate::media::container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 use crate::media::{
-    AudioTrack, Container, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts, VideoTrack, matroska,
-    mp4, rate, sniff,
+    AudioTrack, Container, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts, VideoTrack,
+    matroska, mp4, rate, sniff,
 };
 use crate::timeline::{FrameRate, Nanos};
 use crate::worker::protocol::{Failure, FailureKind, Input, Report};
@@ -31,7 +31,11 @@ pub fn run(file: Arc<File>) -> Result<Report, Failure> {
     let mut head = vec![0; sniff::SNIFF_BYTES];
     let filled = bytes.read_at(0, &mut head).map_err(source_error)?;
     let container = sniff::container(&head[..filled]).ok_or_else(|| {
-        Failure::new(FailureKind::Undecodable, "file", "its first bytes are of no video container Millrace knows")
+        Failure::new(
+            FailureKind::Undecodable,
+            "file",
+            "its first bytes are of no video container Millrace knows",
+        )
     })?;
     let headers = match container {
         Container::Mp4 => mp4::read(&mut bytes).map_err(|error| container_failure("MP4", &error))?,
@@ -80,10 +84,13 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
     let mut text = Vec::new();
     for track in &survey.tracks {
         let header = headers.tracks.iter().find(|header| {
-            header.number == track.number && matches!(
-                (header.kind, track.kind),
-                (TrackKind::Video, Kind::Video) | (TrackKind::Audio, Kind::Audio) | (TrackKind::Text, Kind::Text)
-            )
+            header.number == track.number
+                && matches!(
+                    (header.kind, track.kind),
+                    (TrackKind::Video, Kind::Video)
+                        | (TrackKind::Audio, Kind::Audio)
+                        | (TrackKind::Text, Kind::Text)
+                )
         });
         let facts = track_facts(container, header, track, survey.duration);
         match track.kind {
@@ -170,7 +177,8 @@ fn track_facts(
     // What an MP4 edit list puts before zero is not presented.
     let start_ns = if container == Container::Mp4 { start.max(0) } else { start };
     let last_gap = track.packets.last().and_then(|packet| packet.duration).unwrap_or(0);
-    let measured = surveyed(track.last_end).map(|end| if last_gap == 0 { end + mean_gap(track) } else { end });
+    let measured =
+        surveyed(track.last_end).map(|end| if last_gap == 0 { end + mean_gap(track) } else { end });
     let end = header
         .filter(|_| container == Container::Mp4)
         .and_then(|header| header.end_ns)
@@ -213,9 +221,11 @@ fn video_track(facts: TrackFacts, header: Option<&ContainerTrack>, track: &Track
         value.or_else(|| of_container.and_then(|s| s.get::<gst::Fraction>(field).ok()))
     };
     let positive = |value: gst::Fraction| {
-        Some((u32::try_from(value.numer()).ok()?, u32::try_from(value.denom()).ok()?)).filter(|(n, d)| *n > 0 && *d > 0)
+        Some((u32::try_from(value.numer()).ok()?, u32::try_from(value.denom()).ok()?))
+            .filter(|(n, d)| *n > 0 && *d > 0)
     };
-    let aspect = fraction("pixel-aspect-ratio").and_then(positive).filter(|(num, _)| *num > 0).unwrap_or((1, 1));
+    let aspect =
+        fraction("pixel-aspect-ratio").and_then(positive).filter(|(num, _)| *num > 0).unwrap_or((1, 1));
     let declared = fraction("framerate").and_then(positive).and_then(|(num, den)| FrameRate::new(num, den));
     let (frame_rate, constant_rate) = frame_rate(header, declared, track);
     let (pixel_format, bit_depth) = structure.map_or((None, 8), streams::pixel_format);
@@ -247,7 +257,11 @@ fn video_track(facts: TrackFacts, header: Option<&ContainerTrack>, track: &Track
     }
 }
 
-fn frame_rate(header: Option<&ContainerTrack>, declared: Option<FrameRate>, track: &Track) -> (FrameRate, bool) {
+fn frame_rate(
+    header: Option<&ContainerTrack>,
+    declared: Option<FrameRate>,
+    track: &Track,
+) -> (FrameRate, bool) {
     if let Some((timescale, delta)) = header.and_then(|header| header.constant_rate)
         && let Some(rate) = FrameRate::new(timescale, delta)
         && rate.as_f64() <= 300.0
@@ -266,7 +280,8 @@ fn configuration(track: &Track, size: (u32, u32), rate: FrameRate, bit_depth: u8
     };
     if track.codec == "vp9" {
         let structure = track.caps.as_ref().and_then(|caps| caps.structure(0));
-        let profile = structure.and_then(|s| s.get::<String>("profile").ok()).and_then(|p| p.parse().ok()).unwrap_or(0);
+        let profile =
+            structure.and_then(|s| s.get::<String>("profile").ok()).and_then(|p| p.parse().ok()).unwrap_or(0);
         let level = vp9_level(size.0, size.1, rate.as_f64());
         let colour = structure.map(streams::colour).unwrap_or_default();
         let codes = [colour.primaries, colour.transfer, colour.matrix];
@@ -307,18 +322,18 @@ fn audio_track(facts: TrackFacts, track: &Track) -> AudioTrack {
 /// OpusHead behind its magic, from the caps' stream header or the container's codec data.
 fn opus_head(caps: &gst::Caps) -> Option<Vec<u8>> {
     let structure = caps.structure(0)?;
-    let header = structure.get::<gst::Array>("streamheader").ok().and_then(|headers| {
-        headers.iter().next().and_then(|value| value.get::<gst::Buffer>().ok())
-    });
-    let bytes = sink::bytes_of(&header.or_else(|| structure.get::<gst::Buffer>("codec_data").ok())?).ok()?;
+    let header = structure
+        .get::<gst::Array>("streamheader")
+        .ok()
+        .and_then(|headers| headers.iter().next().and_then(|value| value.get::<gst::Buffer>().ok()));
+    let buffer: gst::Buffer = header.or_else(|| structure.get::<gst::Buffer>("codec_data").ok())?;
+    let bytes = sink::bytes_of(&buffer).ok()?;
     Some(bytes.strip_prefix(b"OpusHead").map_or(bytes.clone(), <[u8]>::to_vec))
 }
 
 /// Samples of one codec frame where all frames have the same length, from the codec or the packets.
 fn samples_per_frame(track: &Track, sample_rate: u32) -> u32 {
-    let rounded = |nanos: Nanos| {
-        crate::timeline::ticks_from_nanos(nanos, sample_rate).max(0) as u32
-    };
+    let rounded = |nanos: Nanos| crate::timeline::ticks_from_nanos(nanos, sample_rate).max(0) as u32;
     match track.codec.as_str() {
         "pcm" | "vorbis" | "flac" | "alac" | "alaw" | "mulaw" | "adpcm" => 0,
         "mp2" => 1152,

@@ -134,7 +134,8 @@ fn wait(pipeline: &gst::Pipeline, deadline: Instant, enough: impl Fn() -> bool) 
             Some(gst::MessageView::Eos(_)) => return Ok(true),
             Some(gst::MessageView::Error(error)) => {
                 let source = error.src().and_then(|s| s.downcast_ref::<gst::Element>().cloned());
-                let element = source.and_then(|s| s.factory()).map_or("pipeline".into(), |f| f.name().to_string());
+                let element =
+                    source.and_then(|s| s.factory()).map_or("pipeline".into(), |f| f.name().to_string());
                 let cause = error.error();
                 let kind = if cause.is::<gst::ResourceError>() {
                     FailureKind::Source

@@ -15,7 +15,9 @@ const TRIAL_FRAMES: u32 = 30;
 pub fn parse(texts: &[String]) -> Vec<Option<String>> {
     texts
         .iter()
-        .map(|text| gst::parse::bin_from_description(text, true).err().map(|error| error.message().to_owned()))
+        .map(|text| {
+            gst::parse::bin_from_description(text, true).err().map(|error| error.message().to_owned())
+        })
         .collect()
 }
 
