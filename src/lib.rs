@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod encoder;
 pub mod isobmff;

@@ -3,6 +3,7 @@
 
 mod error;
 mod service;
+pub mod state;
 mod types;
 
 pub use error::StreamError;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::media::{Colour, Container, Hdr, Keyframe, MediaInfo};
 use crate::rendition::{Bandwidth, Presentation, Rendition, RenditionMedia, VideoForm};
-use crate::timeline::{CutList, FragmentRule, FrameRate};
+use crate::timeline::{CutList, FragmentRule, FrameRate, ticks_from_nanos};
 
 use renditions::{TARGETS, copied_audio, copy, copy_with, encoded_audio, ladder};
 pub use renditions::{cut_lists, picture, video};
@@ -52,7 +52,9 @@ pub fn open_copy() -> Presentation {
             bytes: 0,
         })
         .collect();
-    let cuts = CutList::copied(&keyframes, 14_014_000_000, 24_000, TARGETS).expect("a list");
+    let cuts =
+        CutList::copied(&keyframes, 14_014_000_000, 24_000, |ns| ticks_from_nanos(ns, 24_000), TARGETS)
+            .expect("a list");
     let form = VideoForm { codec: "h265".into(), ..picture() };
     let mut video = vec![copy_with(cuts, "hvc1.1.6.L120.B0", form)];
     video.extend(ladder());

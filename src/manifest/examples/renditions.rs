@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::media::{Colour, Keyframe};
 use crate::rendition::{AudioForm, Bandwidth, Rendition, RenditionId, RenditionMedia, VideoForm};
 use crate::timeline::cut_list::CutTargets;
-use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos};
+use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, ticks_from_nanos};
 
 pub const TARGETS: CutTargets = CutTargets { segment_ns: 2 * SECOND, part_ns: 333_000_000 };
 const SECOND: Nanos = 1_000_000_000;
@@ -32,6 +32,7 @@ pub fn video(kind: &str, cuts: CutList) -> Rendition {
         track: 0,
         copied: false,
         cuts,
+        keyframes: Vec::new(),
         fragments: FragmentRule::constant_rate(FILM, TARGETS),
         bandwidth: Bandwidth { peak: 6_600_000, average: 6_050_000 },
         codec_string: "avc1.640028".into(),
@@ -80,7 +81,9 @@ pub fn ladder() -> Vec<Rendition> {
 pub fn copy(codec_string: &str, keyframes_ms: &[i64], end_ms: i64, form: VideoForm) -> Rendition {
     let keyframe = |ms: i64| Keyframe { pts_ns: ms * 1_000_000, earliest_ns: ms * 1_000_000, bytes: 0 };
     let keyframes: Vec<Keyframe> = keyframes_ms.iter().map(|&ms| keyframe(ms)).collect();
-    let cuts = CutList::copied(&keyframes, end_ms * 1_000_000, form.frame_rate.timescale(), TARGETS);
+    let scale = form.frame_rate.timescale();
+    let cuts =
+        CutList::copied(&keyframes, end_ms * 1_000_000, scale, |ns| ticks_from_nanos(ns, scale), TARGETS);
     copy_with(cuts.expect("a list"), codec_string, form)
 }
 
@@ -118,6 +121,7 @@ pub fn copied_audio(
         id: id(&format!("a{track}-copy")),
         copied: true,
         cuts: sound_cuts(samples_per_frame),
+        keyframes: Vec::new(),
         bandwidth: if channels > 2 {
             Bandwidth { peak: 400_000, average: 384_000 }
         } else {
@@ -135,6 +139,7 @@ pub fn encoded_audio(track: usize, label: &str, language: Option<&str>, default:
         track,
         copied: false,
         cuts: sound_cuts(1024),
+        keyframes: Vec::new(),
         fragments: FragmentRule::audio(48_000, 1024, TARGETS),
         bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
         codec_string: "mp4a.40.2".into(),

@@ -82,7 +82,7 @@ mod tests {
     fn sizes(table: &[u8]) -> Result<Vec<u64>, ContainerError> {
         let sizes = SampleSizes::parse(Mp4Box { kind: *b"stbl", body: table, at: 0 })?;
         let all: Vec<u64> = (0..sizes.count).map(|n| sizes.of(n)).collect();
-        assert_eq!(sizes.sum(0..u64::MAX), all.iter().sum());
+        assert_eq!(sizes.sum(0..u64::MAX), all.iter().sum::<u64>());
         assert_eq!(sizes.of(sizes.count), 0);
         Ok(all)
     }
