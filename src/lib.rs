@@ -14,5 +14,6 @@ pub mod manifest;
 pub mod media;
 pub mod pipeline;
 pub mod rendition;
+pub mod store;
 pub mod timeline;
 pub mod worker;
