@@ -1,11 +1,15 @@
 //! Floor 7. The command line: one file per command.
 
+mod export;
+mod local;
 mod probe;
 mod worker;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use local::Trouble;
 
 #[derive(Parser)]
 #[command(name = "millrace", version, about = "Streams any video file to any browser or smart TV")]
@@ -16,16 +20,36 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Tell what is in a file and how it will be played.
+    Probe(probe::Probe),
+    /// Write a file as HLS, DASH or fragmented MP4, without a server.
+    Export(export::Export),
     /// One sandboxed pipeline process; started by the service.
     #[command(hide = true)]
     Worker,
-    /// Tell what is in a file and how it will be played.
-    Probe(probe::Probe),
 }
 
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
+        Command::Probe(arguments) => block_on(probe::run(arguments)),
+        Command::Export(arguments) => block_on(export::run(arguments)),
         Command::Worker => worker::run(),
-        Command::Probe(arguments) => probe::run(arguments),
     }
+}
+
+/// Runs a command to its end and prints what stopped it.
+fn block_on(command: impl Future<Output = Result<ExitCode, Trouble>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("millrace: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|trouble| {
+        eprintln!("millrace: {trouble}");
+        ExitCode::FAILURE
+    })
 }

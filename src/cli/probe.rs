@@ -4,9 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
+use super::local::{self, Trouble};
+use crate::encoder::spec;
+use crate::media::MediaInfo;
+use crate::pipeline::Resolved;
+use crate::rendition::{Presentation, Rendition, RenditionMedia};
+use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::WorkerPool;
-use crate::worker::protocol::{Report, Request};
 
 #[derive(Args)]
 pub struct Probe {
@@ -17,18 +23,126 @@ pub struct Probe {
     json: bool,
 }
 
-pub fn run(arguments: Probe) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    runtime.block_on(async {
-        let pool = WorkerPool::new(None).expect("pool");
-        let file = std::fs::File::open(&arguments.file).expect("open");
-        match pool.ask(&Request::Probe, Some(&file)).await {
-            Ok(Report::Probed { info, index }) => {
-                println!("{}", serde_json::to_string_pretty(&info).unwrap());
-                println!("{:?} {} keyframes", index.source, index.keyframes.len());
-            }
-            other => println!("{other:?}"),
+pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
+    let pool = WorkerPool::new(None)?;
+    let profiles = local::profiles(&pool).await?.working;
+    let local = local::probe(&pool, &arguments.file).await?;
+    let presentation = local::plan(&local, &profiles);
+    if arguments.json {
+        let renditions: Vec<serde_json::Value> = presentation
+            .iter()
+            .flat_map(Presentation::renditions)
+            .map(|r| rendition_json(&local.info, r, &profiles))
+            .collect();
+        let report = json!({
+            "media": &*local.info,
+            "index": { "source": local.index.source, "keyframes": local.index.keyframes.len(),
+                "closed": local.index.keyframes.iter().filter(|keyframe| keyframe.closed()).count() },
+            "renditions": renditions,
+            "reasons": presentation.as_ref().map(|p| p.reasons.clone()).unwrap_or_default(),
+            "unplayable": presentation.as_ref().err().map(ToString::to_string),
+        });
+        println!("{report:#}");
+    } else {
+        print_facts(&local.info);
+        let index = &local.index;
+        println!("index      {:?}, {} keyframes", index.source, index.keyframes.len());
+        match &presentation {
+            Ok(presentation) => print_plan(&local.info, presentation, &profiles),
+            Err(error) => println!("unplayable {error}"),
         }
-    });
-    ExitCode::SUCCESS
+    }
+    Ok(if presentation.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn rendition_json(info: &MediaInfo, rendition: &Rendition, profiles: &[Resolved]) -> serde_json::Value {
+    let cuts = &rendition.cuts;
+    let planned = spec::head_spec(info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(0));
+    json!({
+        "id": rendition.id,
+        "track": rendition.track,
+        "copied": rendition.copied,
+        "profile": planned.map(|(_, profile)| profile),
+        "codec_string": rendition.codec_string,
+        "bandwidth": rendition.bandwidth.peak,
+        "average_bandwidth": rendition.bandwidth.average,
+        "cut_list": { "timescale": cuts.timescale, "independent": cuts.independent, "boundaries": cuts.boundaries },
+        "fragments": { "first": rendition.fragments.first, "part": rendition.fragments.part },
+    })
+}
+
+fn seconds(nanos: Nanos) -> f64 {
+    nanos as f64 / 1e9
+}
+
+fn print_facts(info: &MediaInfo) {
+    println!("container  {:?}, {:.3} s", info.container, seconds(info.duration_ns));
+    for track in &info.video {
+        let shape = format!("{}x{}", track.width, track.height);
+        let pixels = track.pixel_format.as_deref().unwrap_or("?");
+        let rate = format!("{}/{}", track.frame_rate.num, track.frame_rate.den);
+        let notes = [
+            (!track.constant_rate).then(|| "variable rate".to_owned()),
+            track.interlaced.then(|| "interlaced".to_owned()),
+            (track.rotation != 0).then(|| format!("rotated {}°", track.rotation)),
+            (track.sample_aspect != (1, 1))
+                .then(|| format!("sample aspect {}:{}", track.sample_aspect.0, track.sample_aspect.1)),
+            track.colour.hdr.map(|hdr| format!("HDR {hdr:?}")),
+        ];
+        let notes: Vec<String> = notes.into_iter().flatten().collect();
+        println!(
+            "video {:>4}  {} {} {shape} {pixels} {rate} fps {} {}",
+            track.facts.number,
+            track.codec,
+            track.profile.as_deref().unwrap_or(""),
+            track.codec_string.as_deref().unwrap_or(""),
+            notes.join(", ")
+        );
+    }
+    for track in &info.audio {
+        println!(
+            "audio {:>4}  {} {} {} Hz {} {}",
+            track.facts.number,
+            track.codec,
+            track.layout,
+            track.sample_rate,
+            track.facts.language.as_deref().unwrap_or("und"),
+            track.facts.title.as_deref().unwrap_or("")
+        );
+    }
+    for track in &info.text {
+        let language = track.facts.language.as_deref().unwrap_or("und");
+        println!(
+            "text  {:>4}  {} {language} {}",
+            track.facts.number,
+            track.codec,
+            track.facts.title.as_deref().unwrap_or("")
+        );
+    }
+    if !info.chapters.is_empty() {
+        println!("chapters   {}", info.chapters.len());
+    }
+    info.damage.iter().for_each(|damage| println!("damage     {damage}"));
+}
+
+fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolved]) {
+    for rendition in presentation.renditions() {
+        let planned = spec::head_spec(info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(0));
+        let profile = planned.map_or_else(|| "no profile".into(), |(_, profile)| profile);
+        let what = match &rendition.media {
+            RenditionMedia::Video(form) => format!("{}x{}", form.width, form.height),
+            RenditionMedia::Audio(form) => format!("{} ch, {}", form.channels, form.label),
+        };
+        let cuts = &rendition.cuts;
+        let longest = nanos_from_ticks(cuts.longest_ticks(), cuts.timescale);
+        println!(
+            "{:10} {profile:10} {} {what} {} kbit/s, {} segments up to {:.3} s",
+            rendition.id.kind(),
+            rendition.codec_string,
+            rendition.bandwidth.average / 1000,
+            cuts.segment_count(),
+            seconds(longest)
+        );
+    }
+    presentation.reasons.iter().for_each(|(what, why)| println!("why        {what}: {why}"));
 }

@@ -1,59 +1,320 @@
-//! All encoders of the box: one per file, made at first need, dropped when idle.
+//! All encoders of the box: one per file, made at first need, ended when idle.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use super::actor::{self, Command};
 use super::error::StreamError;
-use super::types::{HeadStatus, SegmentReader, StartOptions, StopReport};
+use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
-use crate::rendition::Presentation;
-use crate::timeline::SegmentIndex;
+use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
+use crate::library::{Libraries, LibraryError};
+use crate::media::KeyframeIndex;
+use crate::pipeline::{ProfileKind, Resolved};
+use crate::rendition::{self, Ladder, PlanSettings, Presentation, RenditionId, RenditionMedia};
+use crate::store::{SegmentStore, StoreKey};
+use crate::timeline::{CutTargets, Nanos, SegmentIndex};
+use crate::worker::WorkerPool;
 
 /// Held while a request waits or reads; dropping it lets heads go.
 #[derive(Debug)]
-pub struct Lease;
+pub struct Lease {
+    pub(super) releases: mpsc::UnboundedSender<(usize, u32)>,
+    pub(super) rendition: usize,
+    pub(super) segment: u32,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _actor_gone = self.releases.send((self.rendition, self.segment));
+    }
+}
+
+/// The owner's settings, in the encoder's terms.
+#[derive(Clone, Debug)]
+pub struct EncodeSettings {
+    pub targets: CutTargets,
+    pub ladder: Ladder,
+    pub audio_bps: u32,
+    /// All heads of the box together.
+    pub max_heads: usize,
+    pub look_ahead_ns: Nanos,
+    pub idle: Duration,
+}
 
 #[derive(Clone)]
-pub struct Encoders;
+pub struct Encoders {
+    shared: Arc<Shared>,
+}
+
+pub struct Shared {
+    pub(super) libraries: Libraries,
+    pub(super) pool: WorkerPool,
+    pub(super) store: SegmentStore,
+    pub(super) settings: EncodeSettings,
+    /// Heads that wait for room make the others give up what nobody needs.
+    pub(super) pressure: broadcast::Sender<()>,
+    catalogue: Catalogue,
+    profiles: RwLock<Arc<Vec<Resolved>>>,
+    room: Arc<Semaphore>,
+    files: Mutex<HashMap<FileId, Arc<FileEncoder>>>,
+}
+
+struct FileEncoder {
+    version: ContentVersion,
+    presentation: Arc<Presentation>,
+    commands: mpsc::Sender<Command>,
+    heads: watch::Receiver<Vec<HeadStatus>>,
+    /// When the catalogue was last asked whether the file is still the same.
+    checked: Mutex<Instant>,
+}
+
+/// A file is looked at again in the catalogue after so long; within it, segments are served without.
+const RECHECK: Duration = Duration::from_secs(2);
+
+impl Shared {
+    pub(super) fn profiles(&self) -> Arc<Vec<Resolved>> {
+        self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for room for one more head.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.room.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let _nobody_else = self.pressure.send(());
+        self.room.clone().acquire_owned().await.ok()
+    }
+
+    pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {
+        let shared = self.clone();
+        tokio::task::spawn_blocking(move || shared.store.read(&key)).await.ok()?
+    }
+}
 
 impl Encoders {
+    pub fn new(
+        libraries: Libraries,
+        catalogue: Catalogue,
+        pool: WorkerPool,
+        store: SegmentStore,
+        settings: EncodeSettings,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(settings.max_heads));
+        let (pressure, _) = broadcast::channel(4);
+        let (profiles, files) = (RwLock::default(), Mutex::default());
+        let shared = Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, files };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What of the profiles works on this machine, in order of preference.
+    pub fn set_profiles(&self, profiles: Vec<Resolved>) {
+        *self.shared.profiles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(profiles);
+    }
+
     /// The renditions of a file, probing it first if nobody has.
-    pub async fn presentation(&self, _file: FileId) -> Result<Arc<Presentation>, StreamError> {
-        todo!()
+    pub async fn presentation(&self, file: FileId) -> Result<Arc<Presentation>, StreamError> {
+        Ok(self.encoder(file).await?.presentation.clone())
     }
 
     /// The init segment of a rendition, by its id in URLs.
-    pub async fn init(&self, _file: FileId, _rendition: &str) -> Result<Bytes, StreamError> {
-        todo!()
+    pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
+        let encoder = self.encoder(file).await?;
+        let rendition = index_of(file, &encoder.presentation, rendition)?;
+        let (reply, answer) = oneshot::channel();
+        ask(&encoder, Command::Init { rendition, reply }).await?;
+        answer.await.map_err(|_| StreamError::ShuttingDown)?
     }
 
     /// A segment, whole or growing. Starts what has to be started; does not wait for the first fragment.
     pub async fn segment(
         &self,
-        _file: FileId,
-        _rendition: &str,
-        _segment: SegmentIndex,
+        file: FileId,
+        rendition: &str,
+        segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        todo!()
+        let encoder = self.encoder(file).await?;
+        let index = index_of(file, &encoder.presentation, rendition)?;
+        let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
+        if let Some(bytes) = self.shared.read(key).await {
+            // A full queue means that the actor has plenty of signs of life.
+            let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
+            let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
+            return Ok(SegmentReader::new(whole, None));
+        }
+        let (reply, answer) = oneshot::channel();
+        ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
+        answer.await.map_err(|_| StreamError::ShuttingDown)?
     }
 
     /// Warms the heads that playback at a position will need; with `wait`, the time to the first fragment.
-    pub async fn start(
-        &self,
-        _file: FileId,
-        _options: StartOptions,
-    ) -> Result<Option<Duration>, StreamError> {
-        todo!()
+    pub async fn start(&self, file: FileId, options: StartOptions) -> Result<Option<Duration>, StreamError> {
+        let begin = Instant::now();
+        let encoder = self.encoder(file).await?;
+        ask(&encoder, Command::Expect { at_ns: options.at_ns }).await?;
+        let presentation = &encoder.presentation;
+        let video = presentation
+            .video
+            .iter()
+            .find(|rendition| rendition.copied == options.copy)
+            .or(presentation.video.first());
+        let mut readers = Vec::new();
+        for rendition in video.into_iter().chain(default_audio(presentation)) {
+            let segment = rendition.cuts.segment_at(options.at_ns);
+            readers.push(self.segment(file, &rendition.id.0, segment).await?);
+        }
+        if options.wait
+            && let Some(first) = readers.first_mut()
+        {
+            first.ready().await?;
+            return Ok(Some(begin.elapsed()));
+        }
+        Ok(None)
     }
 
-    /// Ends this file's heads that nobody waits on; with `purge` also drops its unread segments.
-    pub async fn stop(&self, _file: FileId, _purge: bool) -> Result<StopReport, StreamError> {
-        todo!()
+    /// Ends this file's heads that nobody waits on; with `purge` also drops its segments.
+    pub async fn stop(&self, file: FileId, purge: bool) -> Result<StopReport, StreamError> {
+        let known = self.lock_files().get(&file).cloned();
+        let mut report = StopReport::default();
+        if let Some(encoder) = known {
+            let (reply, answer) = oneshot::channel();
+            ask(&encoder, Command::Stop { reply }).await?;
+            report = answer.await.map_err(|_| StreamError::ShuttingDown)?;
+        }
+        if purge {
+            let shared = self.shared.clone();
+            let freed = tokio::task::spawn_blocking(move || shared.store.purge(file)).await;
+            report.freed_bytes = freed.unwrap_or(0);
+        }
+        Ok(report)
     }
 
     pub fn heads(&self) -> Vec<HeadStatus> {
-        todo!()
+        let files: Vec<Arc<FileEncoder>> = self.lock_files().values().cloned().collect();
+        files.iter().flat_map(|encoder| encoder.heads.borrow().clone()).collect()
+    }
+
+    /// Bytes in the segment store.
+    pub fn stored_bytes(&self) -> u64 {
+        self.shared.store.bytes()
+    }
+
+    /// Ends every encoder and its heads.
+    pub fn close(&self) {
+        self.lock_files().clear();
+        self.shared.room.close();
+    }
+
+    fn lock_files(&self) -> std::sync::MutexGuard<'_, HashMap<FileId, Arc<FileEncoder>>> {
+        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The living encoder of the file as it is now.
+    async fn encoder(&self, file: FileId) -> Result<Arc<FileEncoder>, StreamError> {
+        let known = self.lock_files().get(&file).filter(|encoder| !encoder.commands.is_closed()).cloned();
+        if let Some(known) = &known {
+            let mut checked = known.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.elapsed() < RECHECK {
+                return Ok(known.clone());
+            }
+            *checked = Instant::now();
+        }
+        let record =
+            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        if let Some(known) = known
+            && known.version == record.content_version
+        {
+            return Ok(known);
+        }
+        self.make(record).await
+    }
+
+    async fn make(&self, record: FileRecord) -> Result<Arc<FileEncoder>, StreamError> {
+        let (catalogue, id, version) = (self.shared.catalogue.clone(), record.id, record.content_version);
+        let index = tokio::task::spawn_blocking(move || catalogue.keyframes(id, version))
+            .await
+            .map_err(|error| StreamError::Internal(error.to_string()))?
+            .map_err(|error| StreamError::Internal(error.to_string()))?
+            .unwrap_or_default();
+        let presentation = Arc::new(self.plan(&record, &index)?);
+        let mut files = self.lock_files();
+        // Somebody may have been quicker.
+        if let Some(known) = files.get(&id)
+            && known.version == version
+            && !known.commands.is_closed()
+        {
+            return Ok(known.clone());
+        }
+        let (commands, heads) = actor::spawn(self.shared.clone(), record, presentation.clone());
+        let checked = Mutex::new(Instant::now());
+        let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, checked });
+        files.insert(id, encoder.clone());
+        Ok(encoder)
+    }
+
+    fn plan(&self, record: &FileRecord, index: &KeyframeIndex) -> Result<Presentation, StreamError> {
+        let info =
+            record.media.clone().ok_or_else(|| StreamError::Internal("a ready file has no facts".into()))?;
+        let profiles = self.shared.profiles();
+        let decodes = |codec: &str| profiles.iter().any(|profile| profile.decode.contains_key(codec));
+        let settings = PlanSettings {
+            targets: self.shared.settings.targets,
+            ladder: &self.shared.settings.ladder,
+            audio_bps: self.shared.settings.audio_bps,
+            decodes: &decodes,
+            content_version: &record.content_version.to_string(),
+            file_bytes: record.size,
+        };
+        rendition::plan(&info, index, &settings)
+            .map_err(|reason| StreamError::Undecodable(format!("{}: {reason}", record.name)))
+    }
+
+    /// Whether any working profile encodes video.
+    pub fn can_encode(&self) -> bool {
+        self.shared.profiles().iter().any(|profile| profile.kind == ProfileKind::Video)
+    }
+}
+
+async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError> {
+    encoder.commands.send(command).await.map_err(|_| StreamError::ShuttingDown)
+}
+
+fn index_of(file: FileId, presentation: &Presentation, rendition: &str) -> Result<usize, StreamError> {
+    let found = presentation.renditions().position(|known| *known.id.0 == *rendition);
+    found.ok_or_else(|| {
+        let kind = RenditionId(rendition.into()).kind().to_owned();
+        let rendition = rendition.to_owned();
+        if presentation.renditions().any(|known| known.id.kind() == kind) {
+            StreamError::Superseded { file, rendition }
+        } else {
+            StreamError::UnknownRendition { file, rendition }
+        }
+    })
+}
+
+/// What a player starts with: stereo AAC of the default track.
+fn default_audio(presentation: &Presentation) -> Option<&Arc<rendition::Rendition>> {
+    let plays_everywhere = |rendition: &&Arc<rendition::Rendition>| match &rendition.media {
+        RenditionMedia::Audio(form) => form.codec == "aac" && form.channels <= 2,
+        RenditionMedia::Video(_) => false,
+    };
+    let default = |rendition: &&Arc<rendition::Rendition>| rendition.audio().is_some_and(|form| form.default);
+    let candidates = || presentation.audio.iter().filter(plays_everywhere);
+    candidates().find(default).or_else(|| candidates().next()).or(presentation.audio.first())
+}
+
+fn stream_error(file: FileId, error: LibraryError) -> StreamError {
+    match error {
+        LibraryError::Unknown(_) => StreamError::UnknownFile(file),
+        LibraryError::Broken { .. } => StreamError::Undecodable(error.to_string()),
+        LibraryError::Offline { .. } | LibraryError::Missing { .. } | LibraryError::Unreadable { .. } => {
+            StreamError::Offline(error.to_string())
+        }
+        LibraryError::ShuttingDown => StreamError::ShuttingDown,
+        other => StreamError::Internal(other.to_string()),
     }
 }

@@ -29,6 +29,8 @@ pub enum Event {
     Near { rendition: RenditionIndex, segment: u32 },
     /// A head has made a whole segment, `took` after the one before (or its start).
     Made { head: HeadId, segment: u32, took: Duration },
+    /// Nobody waits for this segment any more: it cannot be made.
+    GiveUp { rendition: RenditionIndex, segment: u32 },
     /// A head is no more.
     Ended { head: HeadId },
     /// Somebody else on this box waits for room.
@@ -116,7 +118,8 @@ impl State {
         }
     }
 
-    pub fn head_count(&self) -> usize {
+    #[cfg(test)]
+    fn head_count(&self) -> usize {
         self.heads.len()
     }
 
@@ -128,6 +131,18 @@ impl State {
         let nearest = |segment: u32| self.server(own.rendition, segment) == Some(head);
         let line = &self.lines[own.rendition.0];
         line.wanted.iter().filter(|(segment, _)| nearest(**segment)).map(|(_, count)| count).sum()
+    }
+
+    /// Wanted segments of a rendition at or after `from`.
+    pub fn wanted(&self, rendition: RenditionIndex, from: u32) -> Vec<u32> {
+        self.lines
+            .get(rendition.0)
+            .map_or_else(Vec::new, |line| line.wanted.range(from..).map(|w| *w.0).collect())
+    }
+
+    /// Whether any head works on a rendition.
+    pub fn has_head(&self, rendition: RenditionIndex) -> bool {
+        self.heads.values().any(|head| head.rendition == rendition)
     }
 
     pub fn is_paused(&self, head: HeadId) -> bool {
@@ -161,6 +176,11 @@ impl State {
             }
             Event::Near { rendition, segment } => self.extend(now, rendition, segment, &mut effects),
             Event::Made { head, segment, took } => self.made(head, segment, took, &mut effects),
+            Event::GiveUp { rendition, segment } => {
+                if let Some(line) = self.lines.get_mut(rendition.0) {
+                    line.wanted.remove(&segment);
+                }
+            }
             Event::Ended { head } => {
                 self.heads.remove(&head);
             }

@@ -106,6 +106,16 @@ pub fn fragment_bytes(
     b.into_bytes()
 }
 
+/// Where `tfhd` has its track_ID: behind `moof` (8), `mfhd` (16), `traf` (8) and the head of `tfhd` (12).
+const TRACK_ID_AT: usize = 44;
+
+/// Gives a fragment of ours to another track of a movie with several.
+pub fn set_track(bytes: &mut [u8], id: u32) {
+    if let Some(field) = bytes.get_mut(TRACK_ID_AT..TRACK_ID_AT + 4) {
+        field.copy_from_slice(&id.to_be_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +149,16 @@ mod tests {
         assert_eq!(&bytes[at..], [3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5]);
         assert_eq!(&bytes[at - 4..at], b"mdat");
         assert_eq!(traf.tfhd.default_sample_flags, Some(FLAGS_DEPENDENT));
+    }
+
+    #[test]
+    fn a_fragment_can_change_its_track_and_nothing_else() {
+        let mut bytes = fragment_bytes(SegmentIndex(0), 0, 7, &[sample(1024, 0, true, 1)]);
+        let before = moof(&bytes);
+        set_track(&mut bytes, 2);
+        let after = moof(&bytes);
+        assert_eq!((before.traf[0].tfhd.track_id, after.traf[0].tfhd.track_id), (1, 2));
+        assert_eq!(before.traf[0].trun, after.traf[0].trun);
     }
 
     #[test]

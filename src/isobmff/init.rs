@@ -39,6 +39,7 @@ pub enum AudioCodec {
     Opus(Vec<u8>),
 }
 
+/// Of the only track of a rendition.
 const TRACK_ID: u32 = 1;
 /// 3×3 unity matrix (section 8.2.2).
 const UNITY: [u32; 9] = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000];
@@ -48,6 +49,12 @@ const LANGUAGE_UNDETERMINED: u16 = 0x55c4;
 /// `ftyp` and `moov` of a track with one sample entry; no samples, no duration, creation times zero, so that
 /// every head of a rendition makes the same bytes.
 pub fn init_segment(entry: &SampleEntry, timescale: u32) -> Vec<u8> {
+    movie_header(&[(entry, timescale)])
+}
+
+/// The same for several tracks, numbered from one, with their timescales: a fragmented movie in one file.
+pub fn movie_header(tracks: &[(&SampleEntry, u32)]) -> Vec<u8> {
+    let timescale = tracks.first().map_or(1000, |(_, timescale)| *timescale);
     let mut b = Boxes::new();
     b.put(b"ftyp", |b| {
         // cmf2 allows what we do: version 1 `trun` with negative offsets and no edit list (section 7.7.3).
@@ -57,13 +64,17 @@ pub fn init_segment(entry: &SampleEntry, timescale: u32) -> Vec<u8> {
         b.put_full(b"mvhd", 0, 0, |b| {
             b.u32(0).u32(0).u32(timescale).u32(0).u32(0x10000).u16(0x100).zeros(10);
             matrix(b);
-            b.zeros(24).u32(TRACK_ID + 1);
+            b.zeros(24).u32(TRACK_ID + tracks.len() as u32);
         });
-        track(b, entry, timescale);
+        for (id, (entry, timescale)) in (TRACK_ID..).zip(tracks) {
+            track(b, entry, *timescale, id);
+        }
         b.put(b"mvex", |b| {
-            b.put_full(b"trex", 0, 0, |b| {
-                b.u32(TRACK_ID).u32(1).u32(0).u32(0).u32(0);
-            });
+            for (id, _) in (TRACK_ID..).zip(tracks) {
+                b.put_full(b"trex", 0, 0, |b| {
+                    b.u32(id).u32(1).u32(0).u32(0).u32(0);
+                });
+            }
         });
     });
     b.into_bytes()
@@ -75,11 +86,11 @@ fn matrix(b: &mut Boxes) {
     }
 }
 
-fn track(b: &mut Boxes, entry: &SampleEntry, timescale: u32) {
+fn track(b: &mut Boxes, entry: &SampleEntry, timescale: u32, id: u32) {
     b.put(b"trak", |b| {
         // Enabled, in movie, in preview.
         b.put_full(b"tkhd", 0, 7, |b| {
-            b.u32(0).u32(0).u32(TRACK_ID).u32(0).u32(0).zeros(8).u16(0).u16(0);
+            b.u32(0).u32(0).u32(id).u32(0).u32(0).zeros(8).u16(0).u16(0);
             b.u16(if matches!(entry, SampleEntry::Audio(_)) { 0x100 } else { 0 }).u16(0);
             matrix(b);
             let (width, height) = display_size(entry);

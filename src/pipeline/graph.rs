@@ -4,7 +4,7 @@
 use super::profile::fill;
 use super::set::Resolved;
 use crate::media::{AudioTrack, VideoTrack};
-use crate::rendition::{AudioForm, VideoForm};
+use crate::rendition::{AudioForm, VideoForm, encoder_level};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoGraph {
@@ -44,6 +44,7 @@ impl VideoGraph {
             ("height", form.height.to_string()),
             ("kbps", form.kbps.to_string()),
             ("bps", (u64::from(form.kbps) * 1000).to_string()),
+            ("level", encoder_level(form)),
             ("direction", direction.to_owned()),
         ];
         Some(Self {

@@ -66,7 +66,7 @@ pub enum ProfileError {
 }
 
 /// Every hole a text may have.
-const HOLES: [&str; 8] = ["width", "height", "kbps", "bps", "direction", "channels", "rate", "mix"];
+const HOLES: [&str; 9] = ["width", "height", "kbps", "bps", "level", "direction", "channels", "rate", "mix"];
 
 impl Profile {
     /// Reads and checks `text`, the content of `file`.

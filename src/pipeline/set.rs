@@ -157,6 +157,7 @@ fn trial_text(text: &str) -> String {
         ("height", "240"),
         ("kbps", "1000"),
         ("bps", "128000"),
+        ("level", "4"),
         ("direction", "identity"),
         ("channels", "2"),
         ("rate", "48000"),

@@ -136,7 +136,7 @@ fn encoded_rate(source: u32) -> u32 {
 }
 
 /// The sample entry of an audio rendition, with its configuration.
-pub fn init_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) -> SampleEntry {
+pub fn audio_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) -> SampleEntry {
     let config = if rendition.copied { track.codec_config.clone() } else { aac_lc_config(form) };
     SampleEntry::Audio(AudioEntry {
         codec: if form.codec == "opus" { AudioCodec::Opus(config) } else { AudioCodec::Aac(config) },

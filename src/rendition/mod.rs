@@ -9,6 +9,7 @@ pub mod presentation;
 mod version;
 mod video;
 
-pub use plan::{Ladder, LadderRung, PlanSettings, plan};
+pub use audio::{audio_entry, lattice};
+pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
-pub use video::init_entry;
+pub use video::{encoder_level, frame_grid, video_entry};

@@ -176,7 +176,6 @@ fn rungs(
     let sizes: Vec<(u32, u32, u32)> = std::iter::once(own).chain(below).collect();
     let (track, content_version) = (track.clone(), settings.content_version.to_owned());
     sizes.into_iter().map(move |(width, height, kbps)| {
-        let level = h264::level(width, height, track.frame_rate.as_f64(), kbps * PEAK_PER_CENT / 100);
         let media = RenditionMedia::Video(VideoForm {
             codec: "h264".into(),
             width,
@@ -187,6 +186,7 @@ fn rungs(
             colour: sdr_colour(&track),
             kbps,
         });
+        let level = h264::level(width, height, track.frame_rate.as_f64(), kbps * PEAK_PER_CENT / 100);
         let id = rendition_id(&format!("v{height}"), &content_version, &media, &cuts, fragments);
         let average = kbps * 1020;
         Rendition {
@@ -201,6 +201,12 @@ fn rungs(
             media,
         }
     })
+}
+
+/// The H.264 level that every encoder of a form has to meet, as caps spell it.
+pub fn encoder_level(form: &VideoForm) -> String {
+    let peak = form.kbps * PEAK_PER_CENT / 100;
+    h264::level_text(h264::level(form.width, form.height, form.frame_rate.as_f64(), peak))
 }
 
 /// What comes out of the encoders: the source's colour where 8-bit displays know it, BT.709 for the rest.
@@ -253,7 +259,7 @@ fn source_kbps(track: &VideoTrack, index: &KeyframeIndex, file_bytes: u64) -> u3
 
 /// The sample entry of a video rendition; for encoded ones without the configuration record, which the encoder
 /// supplies.
-pub fn init_entry(track: &VideoTrack, rendition: &Rendition, form: &VideoForm) -> SampleEntry {
+pub fn video_entry(track: &VideoTrack, rendition: &Rendition, form: &VideoForm) -> SampleEntry {
     let (format, config): ([u8; 4], [u8; 4]) = match form.codec.as_str() {
         "h265" => (*b"hvc1", *b"hvcC"),
         "av1" => (*b"av01", *b"av1C"),

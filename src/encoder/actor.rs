@@ -1,0 +1,645 @@
+//! The one task that owns a file's heads and growing segments. It performs what [`State`] decides.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use super::error::StreamError;
+use super::head::{self, HeadEvent, HeadTask};
+use super::service::{Lease, Shared};
+use super::spec;
+use super::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
+use super::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
+use crate::catalogue::FileRecord;
+use crate::isobmff::{Fragment, init_segment};
+use crate::library::LibraryError;
+use crate::rendition::{Presentation, Rendition};
+use crate::store::StoreKey;
+use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
+use crate::worker::WorkerError;
+use crate::worker::protocol::{FailureKind, Report};
+
+pub enum Command {
+    Segment {
+        rendition: usize,
+        segment: u32,
+        reply: oneshot::Sender<Result<SegmentReader, StreamError>>,
+    },
+    Init {
+        rendition: usize,
+        reply: oneshot::Sender<Result<Bytes, StreamError>>,
+    },
+    /// Nobody has asked for a segment of a rendition whose init is wanted: start where playback is expected.
+    InitOverdue {
+        rendition: usize,
+    },
+    /// A stored segment was read.
+    Near {
+        rendition: usize,
+        segment: u32,
+    },
+    /// Where playback is expected to begin.
+    Expect {
+        at_ns: Nanos,
+    },
+    Stop {
+        reply: oneshot::Sender<StopReport>,
+    },
+}
+
+/// Requests that wait for a place in the actor's queue wait in their own tasks; this many may be ahead.
+pub const COMMANDS: usize = 256;
+/// Reports of all heads of a file on their way: fragments of a few hundred kilobytes.
+const HEAD_EVENTS: usize = 64;
+/// Segments kept in memory because the store would not take them.
+const MAX_UNSTORED: usize = 48;
+/// Tries of one segment per way of making it.
+const TRIES_PER_PROFILE: usize = 2;
+/// A segment that failed for good may be tried again after this.
+const FORGIVE: Duration = Duration::from_secs(20);
+/// An init segment waits so long for a request that says where to start.
+const INIT_PATIENCE: Duration = Duration::from_millis(120);
+const TICK: Duration = Duration::from_secs(5);
+/// An encoder without heads and requests ends after this.
+const RETIRE: Duration = Duration::from_secs(300);
+/// Time from starting a head to its first fragment, as the schedule reckons with it.
+const COLD_START: Duration = Duration::from_millis(400);
+
+struct Running {
+    rendition: usize,
+    profile: String,
+    task: AbortHandle,
+    goal: watch::Sender<u32>,
+    /// When the segment before the one being made was finished.
+    since: Instant,
+    speed: f64,
+    first_fragment: bool,
+}
+
+pub struct Actor {
+    shared: Arc<Shared>,
+    record: FileRecord,
+    presentation: Arc<Presentation>,
+    renditions: Vec<Arc<Rendition>>,
+    began: Instant,
+    state: State,
+    heads: HashMap<HeadId, Running>,
+    growing: HashMap<(usize, u32), watch::Sender<Filling>>,
+    /// Whole segments that the store did not take, oldest first.
+    unstored: Vec<(usize, u32)>,
+    inits: Vec<Init>,
+    tries: HashMap<(usize, u32), (usize, Instant)>,
+    /// First segment that the source does not have, though its cut list does.
+    missing_from: Vec<Option<u32>>,
+    expected_at: Nanos,
+    head_events: mpsc::Sender<(HeadId, HeadEvent)>,
+    releases: mpsc::UnboundedSender<(usize, u32)>,
+    stored: mpsc::UnboundedSender<Stored>,
+    status: watch::Sender<Vec<HeadStatus>>,
+}
+
+enum Init {
+    Known(Bytes),
+    Wanted(Vec<oneshot::Sender<Result<Bytes, StreamError>>>),
+}
+
+struct Stored {
+    rendition: usize,
+    segment: u32,
+    kept: bool,
+    evicted: Vec<StoreKey>,
+}
+
+/// Starts the encoder of a file.
+pub fn spawn(
+    shared: Arc<Shared>,
+    record: FileRecord,
+    presentation: Arc<Presentation>,
+) -> (mpsc::Sender<Command>, watch::Receiver<Vec<HeadStatus>>) {
+    let (commands, received) = mpsc::channel(COMMANDS);
+    let (head_events, heads) = mpsc::channel(HEAD_EVENTS);
+    // At most one message per open request, and one per segment being written.
+    let (releases, released) = mpsc::unbounded_channel();
+    let (stored, writes) = mpsc::unbounded_channel();
+    let (status, statuses) = watch::channel(Vec::new());
+    let pressure = shared.pressure.subscribe();
+    let own = commands.downgrade();
+    tokio::spawn(async move {
+        let renditions: Vec<Arc<Rendition>> = presentation.renditions().cloned().collect();
+        let actor = Actor {
+            state: schedule(&shared, &renditions),
+            inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
+            missing_from: vec![None; renditions.len()],
+            shared,
+            record,
+            presentation,
+            renditions,
+            began: Instant::now(),
+            heads: HashMap::new(),
+            growing: HashMap::new(),
+            unstored: Vec::new(),
+            tries: HashMap::new(),
+            expected_at: 0,
+            head_events,
+            releases,
+            stored,
+            status,
+        };
+        actor.run(Inbox { received, heads, released, writes, pressure, own }).await;
+    });
+    (commands, statuses)
+}
+
+fn schedule(shared: &Shared, renditions: &[Arc<Rendition>]) -> State {
+    let settings = &shared.settings;
+    let shapes = renditions.iter().map(|rendition| {
+        let longest = nanos_from_ticks(rendition.cuts.longest_ticks(), rendition.cuts.timescale).max(1);
+        Shape {
+            segments: rendition.cuts.segment_count(),
+            segment: Duration::from_nanos(longest as u64),
+            look_ahead: (settings.look_ahead_ns / longest).max(1) as u32,
+            cold_start: COLD_START,
+        }
+    });
+    State::new(Limits { max_heads: settings.max_heads, idle: settings.idle }, shapes.collect())
+}
+
+struct Inbox {
+    received: mpsc::Receiver<Command>,
+    heads: mpsc::Receiver<(HeadId, HeadEvent)>,
+    released: mpsc::UnboundedReceiver<(usize, u32)>,
+    writes: mpsc::UnboundedReceiver<Stored>,
+    pressure: broadcast::Receiver<()>,
+    own: mpsc::WeakSender<Command>,
+}
+
+impl Actor {
+    async fn run(mut self, mut inbox: Inbox) {
+        self.load_inits().await;
+        let mut tick = tokio::time::interval(TICK);
+        let mut last_used = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                Some((head, event)) = inbox.heads.recv() => self.head_event(head, event),
+                Some((rendition, segment)) = inbox.released.recv() => {
+                    self.step(Event::Release { rendition: RenditionIndex(rendition), segment });
+                }
+                Some(stored) = inbox.writes.recv() => self.after_write(stored),
+                command = inbox.received.recv() => {
+                    let Some(command) = command else { break };
+                    last_used = Instant::now();
+                    self.command(command, &inbox.own);
+                }
+                Ok(()) = inbox.pressure.recv() => self.step(Event::Pressure),
+                _ = tick.tick() => {
+                    self.step(Event::Tick);
+                    self.tries.retain(|_, (_, at)| at.elapsed() < FORGIVE);
+                    if self.heads.is_empty() && last_used.elapsed() > RETIRE {
+                        break;
+                    }
+                }
+            }
+            self.publish();
+        }
+        self.heads.values().for_each(|running| running.task.abort());
+    }
+
+    /// Init segments that the facts give, or an earlier head left in the store.
+    async fn load_inits(&mut self) {
+        for index in 0..self.renditions.len() {
+            let rendition = &self.renditions[index];
+            let known = spec::known_entry(&self.presentation.info, rendition)
+                .map(|entry| Bytes::from(init_segment(&entry, rendition.cuts.timescale)));
+            let init = match known {
+                Some(init) => Some(init),
+                None => self.shared.read(self.key(index, None)).await,
+            };
+            if let Some(init) = init {
+                self.inits[index] = Init::Known(init);
+            }
+            for segment in self.shared.store.segments(self.record.id, &self.renditions[index].id.0) {
+                self.state.set_stored(RenditionIndex(index), segment, true);
+            }
+        }
+    }
+
+    fn key(&self, rendition: usize, segment: Option<u32>) -> StoreKey {
+        StoreKey { file: self.record.id, rendition: self.renditions[rendition].id.0.clone(), segment }
+    }
+
+    fn step(&mut self, event: Event) {
+        for effect in self.state.step(self.began.elapsed(), event) {
+            match effect {
+                Effect::Start { head, rendition, segment, goal } => {
+                    self.start_head(head, rendition.0, segment, goal)
+                }
+                Effect::Goal { head, segment } => {
+                    if let Some(running) = self.heads.get(&head) {
+                        running.goal.send_replace(segment);
+                    }
+                }
+                Effect::Kill { head } => {
+                    if let Some(running) = self.heads.remove(&head) {
+                        running.task.abort();
+                        self.drop_torn(running.rendition, &StreamError::ShuttingDown);
+                    }
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, own: &mpsc::WeakSender<Command>) {
+        match command {
+            Command::Segment { rendition, segment, reply } => {
+                let _gone = reply.send(self.segment(rendition, segment));
+            }
+            Command::Init { rendition, reply } => match &mut self.inits[rendition] {
+                Init::Known(bytes) => {
+                    let _gone = reply.send(Ok(bytes.clone()));
+                }
+                Init::Wanted(waiting) => {
+                    waiting.push(reply);
+                    let own = own.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(INIT_PATIENCE).await;
+                        if let Some(own) = own.upgrade() {
+                            let _actor_gone = own.send(Command::InitOverdue { rendition }).await;
+                        }
+                    });
+                }
+            },
+            Command::InitOverdue { rendition } => {
+                let index = RenditionIndex(rendition);
+                if matches!(self.inits[rendition], Init::Wanted(_)) && !self.state.has_head(index) {
+                    let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
+                    self.state.set_stored(index, segment, false);
+                    self.step(Event::Want { rendition: index, segment });
+                }
+            }
+            Command::Near { rendition, segment } => {
+                self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
+            }
+            Command::Expect { at_ns } => self.expected_at = at_ns,
+            Command::Stop { reply } => {
+                let before = self.heads.len();
+                self.step(Event::Pressure);
+                let _gone =
+                    reply.send(StopReport { stopped_heads: before - self.heads.len(), freed_bytes: 0 });
+            }
+        }
+    }
+
+    /// The caller did not find the segment in the store.
+    fn segment(&mut self, rendition: usize, segment: u32) -> Result<SegmentReader, StreamError> {
+        let cuts = &self.renditions[rendition].cuts;
+        if segment >= cuts.segment_count() {
+            return Err(StreamError::BeyondEnd {
+                rendition: self.renditions[rendition].id.to_string(),
+                segment,
+                count: cuts.segment_count(),
+            });
+        }
+        if self.missing_from[rendition].is_some_and(|from| segment >= from) {
+            return Err(self.damaged(rendition));
+        }
+        let key = (rendition, segment);
+        let filling = self.growing.get(&key).map(watch::Sender::subscribe);
+        if let Some(filling) = &filling
+            && filling.borrow().end.is_some()
+        {
+            self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
+            return Ok(SegmentReader::new(filling.clone(), None));
+        }
+        let filling = filling.unwrap_or_else(|| {
+            self.growing.entry(key).or_insert_with(|| watch::Sender::new(Filling::default())).subscribe()
+        });
+        self.state.set_stored(RenditionIndex(rendition), segment, false);
+        self.step(Event::Want { rendition: RenditionIndex(rendition), segment });
+        let lease = Lease { releases: self.releases.clone(), rendition, segment };
+        Ok(SegmentReader::new(filling, Some(lease)))
+    }
+
+    fn damaged(&self, rendition: usize) -> StreamError {
+        let from = self.missing_from[rendition].unwrap_or(0);
+        let cuts = &self.renditions[rendition].cuts;
+        let at =
+            cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
+        StreamError::Damaged(format!(
+            "{} ends at {:.1} s, before its own index says",
+            self.record.name,
+            at as f64 / 1e9
+        ))
+    }
+
+    fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, goal: u32) {
+        let tried = self.tries.get(&(rendition, segment)).map_or(0, |(count, _)| *count);
+        let profiles = self.shared.profiles();
+        let planned = spec::head_spec(
+            &self.presentation.info,
+            &self.renditions[rendition],
+            &profiles,
+            tried,
+            SegmentIndex(segment),
+            SegmentIndex(goal),
+        );
+        let (goal, goals) = watch::channel(goal);
+        let Some((spec, profile)) = planned else {
+            let running = self.running(rendition, "none".into(), goal, tokio::spawn(async {}).abort_handle());
+            self.heads.insert(head, running);
+            self.fail(head, segment, StreamError::Encoding("no profile here can make this rendition".into()));
+            return;
+        };
+        tracing::info!(
+            file = %self.record.id, rendition = %self.renditions[rendition].id, segment, profile, head = head.0,
+            "head starts"
+        );
+        let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
+        let task = tokio::spawn(async move {
+            let libraries = shared.libraries.clone();
+            let opened = tokio::task::spawn_blocking(move || libraries.open(&record)).await;
+            let source = match opened {
+                Ok(Ok(file)) => Arc::new(file),
+                Ok(Err(error)) => {
+                    let _gone = events.send((head, HeadEvent::Lost(source_failure(&error)))).await;
+                    return;
+                }
+                Err(_) => return,
+            };
+            let Some(permit) = shared.room().await else {
+                return;
+            };
+            let pool = shared.pool.clone();
+            head::drive(HeadTask { head, pool, spec, source, goal: goals, events, permit }).await;
+        });
+        let running = self.running(rendition, profile, goal, task.abort_handle());
+        self.heads.insert(head, running);
+    }
+
+    fn running(
+        &self,
+        rendition: usize,
+        profile: String,
+        goal: watch::Sender<u32>,
+        task: AbortHandle,
+    ) -> Running {
+        let (since, speed) = (Instant::now(), 0.0);
+        Running { rendition, profile, task, goal, since, speed, first_fragment: false }
+    }
+
+    fn head_event(&mut self, head: HeadId, event: HeadEvent) {
+        let Some(running) = self.heads.get(&head) else {
+            return;
+        };
+        let rendition = running.rendition;
+        match event {
+            HeadEvent::Report(Report::Fragment(fragment)) => self.fragment(head, rendition, fragment),
+            HeadEvent::Report(Report::Entry { entry }) => {
+                let timescale = self.renditions[rendition].cuts.timescale;
+                self.set_init(rendition, init_segment(&entry, timescale).into());
+            }
+            HeadEvent::Report(Report::End { early }) => {
+                let next = self.state.frontier(head).unwrap_or(0);
+                if early && next < self.renditions[rendition].cuts.segment_count() {
+                    self.source_ended(rendition, next);
+                }
+                self.end_head(head, &StreamError::Internal("the head ended".into()));
+            }
+            HeadEvent::Report(Report::Failed(failure)) => {
+                let name = &self.record.name;
+                let error = match failure.kind {
+                    FailureKind::Source => StreamError::Damaged(format!("{name} cannot be read: {failure}")),
+                    FailureKind::Undecodable => {
+                        StreamError::Undecodable(format!("{name} cannot be decoded: {failure}"))
+                    }
+                    FailureKind::Setup | FailureKind::Encoder => {
+                        StreamError::Encoding(format!("{name} cannot be encoded: {failure}"))
+                    }
+                };
+                self.failed(head, error);
+            }
+            HeadEvent::Report(other) => {
+                self.failed(head, StreamError::Internal(format!("a head reported {other:?}")));
+            }
+            HeadEvent::Lost(WorkerError::Failed(failure)) if failure.element == LIBRARY => {
+                let segment = self.state.frontier(head).unwrap_or(0);
+                self.fail(head, segment, StreamError::Offline(failure.message));
+            }
+            HeadEvent::Lost(error) => {
+                self.failed(head, StreamError::Encoding(format!("{}: {error}", self.record.name)));
+            }
+        }
+    }
+
+    fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment) {
+        let segment = fragment.segment.0;
+        if let Some(running) = self.heads.get_mut(&head)
+            && !running.first_fragment
+        {
+            running.first_fragment = true;
+            let waited_ms = running.since.elapsed().as_millis() as u64;
+            tracing::debug!(head = head.0, rendition = %self.renditions[rendition].id, segment, waited_ms, "first fragment");
+        }
+        let filling = self
+            .growing
+            .entry((rendition, segment))
+            .or_insert_with(|| watch::Sender::new(Filling::default()));
+        filling.send_modify(|filling| {
+            filling.fragments.push(fragment.bytes.into());
+            if fragment.last {
+                filling.end = Some(Ok(()));
+            }
+        });
+        if fragment.last {
+            let pieces = filling.borrow().fragments.clone();
+            self.keep(rendition, segment, pieces);
+            self.made(head, rendition, segment);
+        }
+    }
+
+    fn made(&mut self, head: HeadId, rendition: usize, segment: u32) {
+        let Some(running) = self.heads.get_mut(&head) else {
+            return;
+        };
+        let took = running.since.elapsed();
+        running.since = Instant::now();
+        let cuts = &self.renditions[rendition].cuts;
+        if let Some(range) = cuts.range(SegmentIndex(segment)) {
+            let media = nanos_from_ticks(range.end - range.start, cuts.timescale) as f64 / 1e9;
+            running.speed = media / took.as_secs_f64().max(1e-6);
+        }
+        self.tries.remove(&(rendition, segment));
+        self.step(Event::Made { head, segment, took });
+    }
+
+    /// Writes a whole segment to the store; it stays in memory until it is there.
+    fn keep(&self, rendition: usize, segment: u32, pieces: Vec<Bytes>) {
+        let (shared, stored, key) =
+            (self.shared.clone(), self.stored.clone(), self.key(rendition, Some(segment)));
+        tokio::task::spawn_blocking(move || {
+            let (kept, evicted) = match shared.store.write(&key, &pieces) {
+                Ok(evicted) => (true, evicted),
+                Err(error) => {
+                    tracing::warn!(%error, "a segment is not kept");
+                    (false, Vec::new())
+                }
+            };
+            let _actor_gone = stored.send(Stored { rendition, segment, kept, evicted });
+        });
+    }
+
+    fn after_write(&mut self, stored: Stored) {
+        for key in stored.evicted.iter().filter(|key| key.file == self.record.id) {
+            let index = self.renditions.iter().position(|rendition| rendition.id.0 == key.rendition);
+            if let (Some(index), Some(segment)) = (index, key.segment) {
+                self.state.set_stored(RenditionIndex(index), segment, false);
+            }
+        }
+        let key = (stored.rendition, stored.segment);
+        if stored.kept {
+            self.growing.remove(&key);
+            return;
+        }
+        self.unstored.push(key);
+        if self.unstored.len() > MAX_UNSTORED {
+            let (rendition, segment) = self.unstored.remove(0);
+            self.growing.remove(&(rendition, segment));
+            self.state.set_stored(RenditionIndex(rendition), segment, false);
+        }
+    }
+
+    fn set_init(&mut self, rendition: usize, init: Bytes) {
+        let Init::Wanted(waiting) = std::mem::replace(&mut self.inits[rendition], Init::Known(init.clone()))
+        else {
+            // Frozen at its first use: what a later head would write differs in parameter sets at most, and
+            // those travel in band.
+            return;
+        };
+        waiting.into_iter().for_each(|reply| {
+            let _gone = reply.send(Ok(init.clone()));
+        });
+        let (shared, key) = (self.shared.clone(), self.key(rendition, None));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = shared.store.write(&key, &[init]) {
+                tracing::warn!(%error, "an init segment is not kept");
+            }
+        });
+    }
+
+    /// The source has no more, though the cut list does: who waits beyond hears so.
+    fn source_ended(&mut self, rendition: usize, from: u32) {
+        tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
+        self.missing_from[rendition] = Some(from);
+        let error = self.damaged(rendition);
+        for segment in self.state.wanted(RenditionIndex(rendition), from) {
+            self.give_up(rendition, segment, &error);
+        }
+    }
+
+    /// A head failed: another try, on the next profile, or the end of trying.
+    fn failed(&mut self, head: HeadId, error: StreamError) {
+        let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) else {
+            return;
+        };
+        let segment = self.state.frontier(head).unwrap_or(0);
+        tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
+        let chain =
+            spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
+        let tries = self.tries.entry((rendition, segment)).or_insert((0, Instant::now()));
+        tries.0 += 1;
+        if tries.0 >= chain.max(1) * TRIES_PER_PROFILE {
+            self.fail(head, segment, error);
+        } else {
+            self.end_head(head, &error);
+        }
+    }
+
+    /// Ends a head whose segment cannot be made, and tells everyone who waits for it.
+    fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
+        if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
+            self.give_up(rendition, segment, &error);
+            if let Init::Wanted(waiting) = &mut self.inits[rendition] {
+                for reply in waiting.drain(..) {
+                    let _gone = reply.send(Err(error.clone()));
+                }
+            }
+        }
+        self.end_head(head, &error);
+    }
+
+    fn give_up(&mut self, rendition: usize, segment: u32, error: &StreamError) {
+        if let Some(filling) = self.growing.remove(&(rendition, segment)) {
+            filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
+        }
+        self.step(Event::GiveUp { rendition: RenditionIndex(rendition), segment });
+    }
+
+    fn end_head(&mut self, head: HeadId, error: &StreamError) {
+        if let Some(running) = self.heads.remove(&head) {
+            running.task.abort();
+            self.drop_torn(running.rendition, error);
+        }
+        self.step(Event::Ended { head });
+    }
+
+    /// Segments that have begun and that no head goes on with: their readers hear it, and the next request has
+    /// them made from the start. Segments without a fragment yet simply wait for the next head.
+    fn drop_torn(&mut self, rendition: usize, error: &StreamError) {
+        let making: Vec<u32> = self
+            .heads
+            .iter()
+            .filter(|(_, running)| running.rendition == rendition)
+            .filter_map(|(head, _)| self.state.frontier(*head))
+            .collect();
+        self.growing.retain(|(of, segment), filling| {
+            let torn = {
+                let filling = filling.borrow();
+                *of == rendition
+                    && filling.end.is_none()
+                    && !filling.fragments.is_empty()
+                    && !making.contains(segment)
+            };
+            if torn {
+                filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
+            }
+            !torn
+        });
+    }
+
+    fn publish(&self) {
+        let mut heads: Vec<(HeadId, HeadStatus)> = self
+            .heads
+            .iter()
+            .map(|(head, running)| {
+                let state = match (running.first_fragment, self.state.is_paused(*head)) {
+                    (_, true) => HeadState::Paused,
+                    (true, _) => HeadState::Running,
+                    (false, _) => HeadState::Starting,
+                };
+                let status = HeadStatus {
+                    file: self.record.id,
+                    rendition: self.renditions[running.rendition].id.to_string(),
+                    profile: running.profile.clone(),
+                    segment: self.state.frontier(*head).unwrap_or(0),
+                    speed: running.speed,
+                    waiters: self.state.waiters(*head),
+                    state,
+                };
+                (*head, status)
+            })
+            .collect();
+        heads.sort_by_key(|(head, _)| *head);
+        self.status.send_replace(heads.into_iter().map(|(_, status)| status).collect());
+    }
+}
+
+/// Marks failures of the library, as opposed to those of a worker.
+const LIBRARY: &str = "library";
+
+fn source_failure(error: &LibraryError) -> WorkerError {
+    crate::worker::protocol::Failure::new(FailureKind::Source, LIBRARY, error.to_string()).into()
+}

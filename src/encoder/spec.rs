@@ -1,0 +1,151 @@
+//! What a worker is told to make: a rendition's plan and a profile's texts as a head's specification.
+
+use crate::isobmff::SampleEntry;
+use crate::media::MediaInfo;
+use crate::pipeline::{AudioGraph, ProfileKind, Resolved, VideoGraph};
+use crate::rendition::{
+    AudioForm, Rendition, RenditionMedia, VideoForm, audio_entry, frame_grid, lattice, video_entry,
+};
+use crate::timeline::audio::Lattice;
+use crate::timeline::{SegmentIndex, ticks_from_nanos};
+use crate::worker::protocol::{CopyAudio, CopyVideo, EncodeAudio, EncodeVideo, HeadSpec, HeadWork, Input};
+
+/// Specification and the name of the profile, for the `attempt`-th try of a segment. Each try takes the next
+/// profile of the chain and comes back to the first; `None` when no profile can do it.
+pub fn head_spec(
+    info: &MediaInfo,
+    rendition: &Rendition,
+    profiles: &[Resolved],
+    attempt: usize,
+    start: SegmentIndex,
+    goal: SegmentIndex,
+) -> Option<(HeadSpec, String)> {
+    let (work, profile) = match &rendition.media {
+        RenditionMedia::Video(form) => video_work(info, rendition, form, profiles, attempt)?,
+        RenditionMedia::Audio(form) => audio_work(info, rendition, form, profiles, attempt)?,
+    };
+    let (video, facts) = match &rendition.media {
+        RenditionMedia::Video(_) => (true, &info.video.get(rendition.track)?.facts),
+        RenditionMedia::Audio(_) => (false, &info.audio.get(rendition.track)?.facts),
+    };
+    let input = Input {
+        container: info.container,
+        video,
+        track: facts.number,
+        edit_offset_ns: facts.edit_offset_ns,
+        origin_ns: info.origin_ns,
+    };
+    let (cuts, fragments) = (rendition.cuts.clone(), rendition.fragments);
+    Some((HeadSpec { input, cuts, fragments, start, goal, work }, profile))
+}
+
+/// How many different ways there are to make a rendition.
+pub fn chain_length(info: &MediaInfo, rendition: &Rendition, profiles: &[Resolved]) -> usize {
+    match &rendition.media {
+        _ if rendition.copied => 1,
+        RenditionMedia::Video(form) => video_graphs(info, rendition, form, profiles).len(),
+        RenditionMedia::Audio(form) => audio_graphs(info, rendition, form, profiles).len(),
+    }
+}
+
+/// The init segment's sample entry, where the facts alone give it: copies and AAC.
+pub fn known_entry(info: &MediaInfo, rendition: &Rendition) -> Option<SampleEntry> {
+    match &rendition.media {
+        RenditionMedia::Video(form) if rendition.copied => {
+            Some(video_entry(info.video.get(rendition.track)?, rendition, form))
+        }
+        RenditionMedia::Video(_) => None,
+        RenditionMedia::Audio(form) => Some(audio_entry(info.audio.get(rendition.track)?, rendition, form)),
+    }
+}
+
+const COPY: &str = "copy";
+
+fn video_work(
+    info: &MediaInfo,
+    rendition: &Rendition,
+    form: &VideoForm,
+    profiles: &[Resolved],
+    attempt: usize,
+) -> Option<(HeadWork, String)> {
+    let track = info.video.get(rendition.track)?;
+    if rendition.copied {
+        let grid = form.constant_rate.then_some(form.frame_rate);
+        let frame_ticks = match grid {
+            Some(rate) => rate.frame_ticks(),
+            None => ticks_from_nanos(form.frame_rate.nanos_of(1), rendition.cuts.timescale).max(1),
+        };
+        let work = CopyVideo {
+            codec: form.codec.clone(),
+            keyframes: rendition.keyframes.clone(),
+            grid,
+            frame_ticks,
+        };
+        return Some((HeadWork::CopyVideo(work), COPY.into()));
+    }
+    let graphs = video_graphs(info, rendition, form, profiles);
+    let graph = graphs.get(attempt % graphs.len().max(1))?;
+    let work = EncodeVideo {
+        decode: graph.decode.clone(),
+        encode: graph.encode.clone(),
+        codec: form.codec.clone(),
+        grid: frame_grid(form),
+        entry: video_entry(track, rendition, form),
+    };
+    Some((HeadWork::EncodeVideo(work), graph.profile.clone()))
+}
+
+fn video_graphs(
+    info: &MediaInfo,
+    rendition: &Rendition,
+    form: &VideoForm,
+    profiles: &[Resolved],
+) -> Vec<VideoGraph> {
+    let Some(track) = info.video.get(rendition.track) else {
+        return Vec::new();
+    };
+    let video = profiles.iter().filter(|profile| profile.kind == ProfileKind::Video);
+    video.filter_map(|profile| VideoGraph::new(profile, track, form)).collect()
+}
+
+fn audio_work(
+    info: &MediaInfo,
+    rendition: &Rendition,
+    form: &AudioForm,
+    profiles: &[Resolved],
+    attempt: usize,
+) -> Option<(HeadWork, String)> {
+    let track = info.audio.get(rendition.track)?;
+    if rendition.copied {
+        let (codec, sample_rate) = (form.codec.clone(), form.sample_rate);
+        let work = CopyAudio { codec, sample_rate, lattice: lattice(track)? };
+        return Some((HeadWork::CopyAudio(work), COPY.into()));
+    }
+    let graphs = audio_graphs(info, rendition, form, profiles);
+    let graph = graphs.get(attempt % graphs.len().max(1))?;
+    // Frames of the source keep their length only where nothing is resampled.
+    let lattice: Option<Lattice> = lattice(track).filter(|_| track.sample_rate == form.sample_rate);
+    let work = EncodeAudio {
+        decode: graph.decode.clone(),
+        encode: graph.encode.clone(),
+        channels: form.channels,
+        sample_rate: form.sample_rate,
+        samples_per_frame: form.samples_per_frame,
+        delay: graph.delay,
+        lattice,
+    };
+    Some((HeadWork::EncodeAudio(work), graph.profile.clone()))
+}
+
+fn audio_graphs(
+    info: &MediaInfo,
+    rendition: &Rendition,
+    form: &AudioForm,
+    profiles: &[Resolved],
+) -> Vec<AudioGraph> {
+    let Some(track) = info.audio.get(rendition.track) else {
+        return Vec::new();
+    };
+    let audio = profiles.iter().filter(|profile| profile.kind == ProfileKind::Audio);
+    audio.filter_map(|profile| AudioGraph::new(profile, track, form)).collect()
+}
