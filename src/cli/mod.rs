@@ -1,5 +1,6 @@
 //! Floor 7. The command line: one file per command.
 
+mod doctor;
 mod export;
 mod local;
 mod probe;
@@ -24,6 +25,8 @@ enum Command {
     Probe(probe::Probe),
     /// Write a file as HLS, DASH or fragmented MP4, without a server.
     Export(export::Export),
+    /// Tell which pipeline profiles work on this machine, by trying them.
+    Doctor(doctor::Doctor),
     /// One sandboxed pipeline process; started by the service.
     #[command(hide = true)]
     Worker,
@@ -33,6 +36,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Probe(arguments) => block_on(probe::run(arguments)),
         Command::Export(arguments) => block_on(export::run(arguments)),
+        Command::Doctor(arguments) => block_on(doctor::run(arguments)),
         Command::Worker => worker::run(),
     }
 }

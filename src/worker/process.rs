@@ -87,11 +87,11 @@ fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStr
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.current_dir("/");
+    command.current_dir("/").env_remove("GST_DEBUG");
     if let Some(registry) = &launch.registry {
         command.env("GST_REGISTRY", registry);
     }
-    command.env_remove("GST_DEBUG");
+
     let parent = std::process::id();
     // SAFETY: between fork and exec only async-signal-safe system calls are made: prctl, getppid.
     unsafe {

@@ -168,6 +168,7 @@ fn feed(
     let mut conformer = VideoConformer::new(work.grid, spec.cuts.clone(), spec.fragments, spec.start)
         .ok_or_else(|| beyond(spec))?;
     let frame_ns = rate_of(work.grid).nanos_of(1);
+    let mut into = Grid { source: grid, timescale: spec.cuts.timescale, frame_ns, started: false };
     let mut previous: Option<gst::Buffer> = None;
     let mut last_ns = None;
     while let Some(sample) = sink::pull(pipeline, raw)? {
@@ -191,7 +192,7 @@ fn feed(
         last_ns = Some(at_ns);
         for slot in conformer.place(at_ns) {
             let shown = if slot.repeat { previous.as_ref().unwrap_or(&buffer) } else { &buffer };
-            if !push(grid, shown, slot, spec.cuts.timescale, frame_ns) {
+            if !into.push(shown, slot) {
                 return Ok(());
             }
         }
@@ -202,7 +203,7 @@ fn feed(
     }
     if let Some(previous) = previous {
         for slot in conformer.finish() {
-            if !push(grid, &previous, slot, spec.cuts.timescale, frame_ns) {
+            if !into.push(&previous, slot) {
                 break;
             }
         }
@@ -218,31 +219,34 @@ fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
     caps
 }
 
-/// False when the encoder takes no more.
-fn push(
-    grid: &gst_app::AppSrc,
-    shown: &gst::Buffer,
-    slot: FrameSlot,
+/// The way into the encoder.
+struct Grid<'a> {
+    source: &'a gst_app::AppSrc,
     timescale: u32,
     frame_ns: Nanos,
-) -> bool {
-    let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
-    let mut frame = shown.copy();
-    let at = time(nanos_from_ticks(slot.tick, timescale));
-    {
-        let frame = frame.make_mut();
-        frame.set_pts(at);
-        frame.set_dts(gst::ClockTime::NONE);
-        frame.set_duration(time(frame_ns));
+    started: bool,
+}
+
+impl Grid<'_> {
+    /// False when the encoder takes no more. The first frame of a stream is an IDR picture without being asked,
+    /// and must not be asked for: GStreamer 1.22 takes its time for 1000 h and refuses every later request.
+    fn push(&mut self, shown: &gst::Buffer, slot: FrameSlot) -> bool {
+        let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
+        let at = time(nanos_from_ticks(slot.tick, self.timescale));
+        let mut frame = shown.copy();
+        {
+            let frame = frame.make_mut();
+            frame.set_pts(at);
+            frame.set_dts(gst::ClockTime::NONE);
+            frame.set_duration(time(self.frame_ns));
+        }
+        if slot.key && self.started {
+            let force = gstreamer_video::DownstreamForceKeyUnitEvent::builder();
+            self.source.send_event(force.running_time(at).all_headers(true).build());
+        }
+        self.started = true;
+        self.source.push_buffer(frame).is_ok()
     }
-    if slot.key {
-        let event = gstreamer_video::DownstreamForceKeyUnitEvent::builder()
-            .running_time(at)
-            .all_headers(true)
-            .build();
-        grid.send_event(event);
-    }
-    grid.push_buffer(frame).is_ok()
 }
 
 enum Made {
