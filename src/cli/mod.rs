@@ -1,9 +1,14 @@
 //! Floor 7. The command line: one file per command.
 
+mod app;
+mod check;
 mod doctor;
 mod export;
 mod local;
+mod log;
 mod probe;
+mod serve;
+mod settings;
 mod worker;
 
 use std::process::ExitCode;
@@ -21,6 +26,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the service.
+    Serve(serve::Serve),
+    /// Report every problem of the configuration, with its place and a hint.
+    Check(check::Check),
     /// Tell what is in a file and how it will be played.
     Probe(probe::Probe),
     /// Write a file as HLS, DASH or fragmented MP4, without a server.
@@ -34,6 +43,8 @@ enum Command {
 
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Check(arguments) => block_on(async { check::run(arguments) }),
         Command::Probe(arguments) => block_on(probe::run(arguments)),
         Command::Export(arguments) => block_on(export::run(arguments)),
         Command::Doctor(arguments) => block_on(doctor::run(arguments)),

@@ -3,9 +3,11 @@
 
 pub mod child;
 pub mod pool;
+pub mod prober;
 pub mod process;
 pub mod protocol;
 pub mod wire;
 
 pub use pool::WorkerPool;
+pub use prober::WorkerProber;
 pub use process::{Worker, WorkerError};

@@ -1,0 +1,47 @@
+//! `millrace check`: every problem of the configuration and of the pipeline profiles.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::local::Trouble;
+use super::settings;
+use crate::config::{self, Overrides};
+use crate::pipeline::{ProfileSet, set::OVERRIDE_FOLDERS};
+
+#[derive(Args)]
+pub struct Check {
+    /// The file to check.
+    #[arg(long, value_name = "F", default_value = settings::SYSTEM_CONFIG)]
+    config: PathBuf,
+}
+
+/// Problems were found.
+const PROBLEMS: u8 = 2;
+
+pub fn run(arguments: Check) -> Result<ExitCode, Trouble> {
+    let name = arguments.config.display().to_string();
+    let text = std::fs::read_to_string(&arguments.config).map_err(|error| Trouble(format!("{name}: {error}")))?;
+    let mut problems = Vec::new();
+    match config::load(Some((&text, &name)), settings::environment(), Overrides::default()) {
+        Ok(config) => {
+            for library in config.libraries.iter().filter(|library| !library.path.is_dir()) {
+                let path = library.path.display();
+                println!("{name}: warning: library `{}`: {path} is not a folder now", library.name);
+            }
+        }
+        Err(diagnostics) => problems.extend(diagnostics.iter().map(ToString::to_string)),
+    }
+    let folders: Vec<&Path> = OVERRIDE_FOLDERS.iter().map(Path::new).collect();
+    if let Err(errors) = ProfileSet::load(&folders) {
+        problems.extend(errors.iter().map(ToString::to_string));
+    }
+    if problems.is_empty() {
+        println!("{name}: no problems");
+        return Ok(ExitCode::SUCCESS);
+    }
+    problems.iter().for_each(|problem| println!("{problem}\n"));
+    println!("{name}: {} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
+    Ok(ExitCode::from(PROBLEMS))
+}
