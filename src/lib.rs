@@ -7,6 +7,7 @@ pub mod base;
 pub mod catalogue;
 pub mod config;
 pub mod encoder;
+pub mod http;
 pub mod isobmff;
 pub mod library;
 pub mod manifest;
