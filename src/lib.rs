@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod encoder;
+pub mod http;
 pub mod isobmff;
 pub mod library;
 pub mod manifest;

@@ -1,0 +1,94 @@
+//! Starting, stopping and listing what is encoded.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::problem::{Kind, Problem};
+use super::super::respond::{Answer, Call};
+use crate::base::ids::FileId;
+use crate::encoder::{HeadStatus, StartOptions};
+use crate::timeline::NANOS_PER_SECOND;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Start {
+    mode: Mode,
+    at_s: f64,
+    wait: bool,
+    /// Warm the copy, where there is one, or the encoded form.
+    copy: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    OnDemand,
+    Live,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Stop {
+    purge: bool,
+}
+
+#[derive(Serialize)]
+struct Started {
+    hls_url: String,
+    dash_url: String,
+    live_hls_url: Option<String>,
+    live_dash_url: Option<String>,
+    /// None without `wait`.
+    first_fragment_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Stopped {
+    stopped: usize,
+    freed_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Streams {
+    streams: Vec<HeadStatus>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { mode: Mode::default(), at_s: 0.0, wait: false, copy: true }
+    }
+}
+
+pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
+    let asked: Start = super::read(call)?;
+    if let Mode::Live = asked.mode {
+        let detail = "This release plays on demand; the shared live edge comes with a later one.";
+        return Err(Problem::new(Kind::NoLiveEdge, detail));
+    }
+    if !(asked.at_s >= 0.0 && asked.at_s.is_finite()) {
+        return Err(Problem::new(Kind::BadRequest, "`at_s` is a time in seconds from the start."));
+    }
+    // A time beyond 292 years saturates.
+    let at_ns = (asked.at_s * NANOS_PER_SECOND as f64) as i64;
+    let options = StartOptions { at_ns, wait: asked.wait, copy: asked.copy };
+    let first = call.context.encoders.start(file, options).await?;
+    let started = Started {
+        hls_url: format!("/hls/{file}/index.m3u8"),
+        dash_url: format!("/dash/{file}/manifest.mpd"),
+        live_hls_url: None,
+        live_dash_url: None,
+        first_fragment_ms: first.map(StartOptions::first_fragment),
+    };
+    super::json(call, &started).await
+}
+
+pub async fn stop(call: &Call<'_>, file: FileId) -> Answer {
+    let asked: Stop = super::read(call)?;
+    let report = call.context.encoders.stop(file, asked.purge).await?;
+    let stopped = Stopped { stopped: report.stopped_heads, freed_bytes: report.freed_bytes };
+    super::json(call, &stopped).await
+}
+
+pub async fn list(call: &Call<'_>) -> Answer {
+    super::json(call, &Streams { streams: call.context.encoders.heads() }).await
+}

@@ -1,0 +1,128 @@
+//! What requests are answered from.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::problem::Problem;
+use crate::base::ids::FileId;
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::encoder::{Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError};
+use crate::library::{BoxFuture, Libraries};
+use crate::rendition::Presentation;
+use crate::timeline::SegmentIndex;
+
+pub struct Context {
+    pub catalogue: Catalogue,
+    pub libraries: Libraries,
+    pub encoders: Arc<dyn Streams>,
+    /// The configuration in force; reload sends another.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// What `doctor` found, as JSON.
+    pub hardware: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// Worker processes that live.
+    pub workers: Box<dyn Fn() -> usize + Send + Sync>,
+    pub started: Instant,
+}
+
+/// The encoders as this room uses them; tests have streams of their own.
+pub trait Streams: Send + Sync + 'static {
+    fn presentation(&self, file: FileId) -> BoxFuture<'_, Result<Arc<Presentation>, StreamError>>;
+    fn init<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<Bytes, StreamError>>;
+    fn segment<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        segment: SegmentIndex,
+    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>>;
+    fn start(
+        &self,
+        file: FileId,
+        options: StartOptions,
+    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>>;
+    fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
+    fn heads(&self) -> Vec<HeadStatus>;
+}
+
+/// One segment, whole or growing, as [`SegmentReader`] says.
+pub trait Segment: Send {
+    fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
+    fn whole(&self) -> Option<Vec<Bytes>>;
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
+}
+
+impl Streams for Encoders {
+    fn presentation(&self, file: FileId) -> BoxFuture<'_, Result<Arc<Presentation>, StreamError>> {
+        Box::pin(self.presentation(file))
+    }
+
+    fn init<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<Bytes, StreamError>> {
+        Box::pin(self.init(file, rendition))
+    }
+
+    fn segment<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        segment: SegmentIndex,
+    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>> {
+        Box::pin(async move {
+            let reader = self.segment(file, rendition, segment).await?;
+            Ok(Box::new(reader) as Box<dyn Segment>)
+        })
+    }
+
+    fn start(
+        &self,
+        file: FileId,
+        options: StartOptions,
+    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>> {
+        Box::pin(self.start(file, options))
+    }
+
+    fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>> {
+        Box::pin(self.stop(file, purge))
+    }
+
+    fn heads(&self) -> Vec<HeadStatus> {
+        self.heads()
+    }
+}
+
+impl Segment for SegmentReader {
+    fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>> {
+        Box::pin(self.ready())
+    }
+
+    fn whole(&self) -> Option<Vec<Bytes>> {
+        self.whole()
+    }
+
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+        Box::pin(self.wait_whole())
+    }
+
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {
+        Box::pin(self.next())
+    }
+}
+
+impl Context {
+    /// Runs `work`, which waits for a disk, where that holds nobody else up.
+    pub(super) async fn blocking<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Problem>,
+    {
+        let context = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&context).map_err(Into::into)).await;
+        done.map_err(Problem::internal)?
+    }
+}

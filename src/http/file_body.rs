@@ -1,0 +1,66 @@
+//! A part of a file as a body: read in pieces, one ahead of what the client takes.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::body::{self, Body};
+
+/// Large enough for a disk or a NAS to run at full speed, small enough to hold two per client.
+const PIECE_BYTES: u64 = 256 << 10;
+/// A NAS that hangs takes this many threads with it and no more.
+const MAX_READS: usize = 64;
+
+static READS: Semaphore = Semaphore::const_new(MAX_READS);
+
+pub fn part(file: File, part: Range<u64>) -> Body {
+    let length = part.end - part.start;
+    body::growing(Some(length), Reading { file: Arc::new(file), left: part, ahead: None }, Reading::step)
+}
+
+struct Reading {
+    file: Arc<File>,
+    left: Range<u64>,
+    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl Reading {
+    async fn step(mut self) -> Option<(Self, io::Result<Bytes>)> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let piece = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => self.begin(),
+        };
+        let piece = piece.await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
+        match &piece {
+            Ok(bytes) => {
+                self.left.start += bytes.len() as u64;
+                self.ahead = (!self.left.is_empty()).then(|| self.begin());
+            }
+            Err(error) => tracing::warn!(%error, "a file broke off"),
+        }
+        Some((self, piece))
+    }
+
+    fn begin(&self) -> JoinHandle<io::Result<Bytes>> {
+        let (file, at) = (Arc::clone(&self.file), self.left.start);
+        let length = (self.left.end - at).min(PIECE_BYTES) as usize;
+        tokio::spawn(async move {
+            let _permit = READS.acquire().await.map_err(io::Error::other)?;
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; length];
+                file.read_exact_at(&mut piece, at)?;
+                Ok(Bytes::from(piece))
+            });
+            read.await.map_err(io::Error::other)?
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Playlists and manifests, as [`crate::manifest`] prints them.
+
+use http::Response;
+
+use super::body::Body;
+use super::problem::{Kind, Problem};
+use super::respond::{Answer, Call};
+use super::text;
+use crate::base::ids::FileId;
+use crate::encoder::StreamError;
+use crate::manifest::{CopySelection, dash as mpd, hls as playlist};
+use crate::rendition::{Presentation, Rendition};
+
+const HLS: &str = "application/vnd.apple.mpegurl";
+const DASH: &str = "application/dash+xml";
+
+pub async fn hls(call: &Call<'_>, file: FileId) -> Answer {
+    let copy = copy_selection(call)?;
+    let presentation = call.context.encoders.presentation(file).await?;
+    Ok(print(call, HLS, playlist::multivariant(&presentation, &file.to_string(), copy)).await)
+}
+
+pub async fn dash(call: &Call<'_>, file: FileId) -> Answer {
+    let copy = copy_selection(call)?;
+    let presentation = call.context.encoders.presentation(file).await?;
+    Ok(print(call, DASH, mpd::mpd(&presentation, &file.to_string(), copy)).await)
+}
+
+pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
+    let presentation = call.context.encoders.presentation(file).await?;
+    let rendition = find(&presentation, file, rendition)?;
+    Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
+}
+
+async fn print(call: &Call<'_>, content_type: &'static str, text: String) -> Response<Body> {
+    text::revalidated(call.headers, content_type, text).await
+}
+
+/// A rendition by its name; one whose version has changed has been superseded.
+pub fn find<'a>(
+    presentation: &'a Presentation,
+    file: FileId,
+    name: &str,
+) -> Result<&'a Rendition, StreamError> {
+    if let Some(found) = presentation.renditions().find(|rendition| &*rendition.id.0 == name) {
+        return Ok(found);
+    }
+    let kind = name.rsplit_once('-').map_or(name, |(kind, _)| kind);
+    let rendition = name.to_owned();
+    Err(match presentation.renditions().any(|rendition| rendition.id.kind() == kind) {
+        true => StreamError::Superseded { file, rendition },
+        false => StreamError::UnknownRendition { file, rendition },
+    })
+}
+
+fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {
+    match call.query.get("copy")?.as_deref() {
+        None => Ok(CopySelection::All),
+        Some("only") => Ok(CopySelection::Only),
+        Some("none") => Ok(CopySelection::None),
+        Some(_) => Err(Problem::new(Kind::BadRequest, "`copy` is `only` or `none`, or left out.")),
+    }
+}

@@ -1,0 +1,86 @@
+//! Init segments and segments. A segment that is being made is streamed as it grows; a finished one has a
+//! length and ranges.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, IF_RANGE};
+use http::{HeaderMap, HeaderValue, Response};
+
+use super::body::{self, Body};
+use super::context::Segment;
+use super::manifests::find;
+use super::problem::{Kind, Problem};
+use super::range;
+use super::respond::{Answer, Call};
+use super::validators::{ETag, Validators};
+use crate::base::ids::FileId;
+use crate::encoder::StreamError;
+use crate::timeline::SegmentIndex;
+
+/// Headers wait this long for the first fragment, so that a failure can still be told by a status. Players give
+/// up on headers after 10 s.
+const HEADERS_AFTER: Duration = Duration::from_secs(3);
+/// A range needs the whole segment. Players give up on a segment after 20 s and more.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+
+pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
+    let bytes = call.context.encoders.init(file, rendition).await?;
+    sized(call.headers, content_type(rendition), &[bytes])
+}
+
+pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
+    let encoders = &call.context.encoders;
+    if call.head {
+        // Looked up and not made: nobody will watch it.
+        let presentation = encoders.presentation(file).await?;
+        let count = find(&presentation, file, rendition)?.cuts.segment_count();
+        if n >= count {
+            let rendition = rendition.to_owned();
+            return Err(StreamError::BeyondEnd { rendition, segment: n, count }.into());
+        }
+        return Ok(of_unknown_length(content_type(rendition), body::untold()));
+    }
+    let reader = encoders.segment(file, rendition, SegmentIndex(n)).await?;
+    stream(call.headers, content_type(rendition), reader).await
+}
+
+/// Audio renditions are named `a…`, video `v…`.
+fn content_type(rendition: &str) -> &'static str {
+    if rendition.starts_with('a') { "audio/mp4" } else { "video/mp4" }
+}
+
+async fn stream(headers: &HeaderMap, content_type: &'static str, mut reader: Box<dyn Segment>) -> Answer {
+    if let Some(pieces) = reader.whole() {
+        return sized(headers, content_type, &pieces);
+    }
+    if !range::from_the_start(headers) || headers.contains_key(IF_RANGE) {
+        let waited = tokio::time::timeout(WHOLE_WITHIN, reader.wait_whole()).await;
+        let pieces = waited.map_err(|_| Problem::new(Kind::NotYet, "The segment is not complete yet."))??;
+        return sized(headers, content_type, &pieces);
+    }
+    if let Ok(ready) = tokio::time::timeout(HEADERS_AFTER, reader.ready()).await {
+        ready?;
+    }
+    let body = body::growing(None, reader, async |mut reader: Box<dyn Segment>| {
+        let fragment = reader.next().await?.map_err(|error| {
+            tracing::warn!(%error, "a segment broke off");
+            io::Error::other(error)
+        });
+        Some((reader, fragment))
+    });
+    Ok(of_unknown_length(content_type, body))
+}
+
+fn of_unknown_length(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn sized(headers: &HeaderMap, content_type: &'static str, pieces: &[Bytes]) -> Answer {
+    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let validators = Validators::from(ETag::of_pieces(pieces));
+    range::respond(headers, content_type, &validators, length, |part| body::pieces(range::cut(pieces, &part)))
+}
