@@ -182,7 +182,9 @@ fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Trouble> {
         match bind(*address) {
             Ok(listener) => listeners.push(listener),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                return Err(Trouble(format!("{address} is in use by another program; choose another with --listen")));
+                return Err(Trouble(format!(
+                    "{address} is in use by another program; choose another with --listen"
+                )));
             }
             Err(error) => problems.push(format!("{address}: {error}")),
         }

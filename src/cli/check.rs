@@ -22,7 +22,8 @@ const PROBLEMS: u8 = 2;
 
 pub fn run(arguments: Check) -> Result<ExitCode, Trouble> {
     let name = arguments.config.display().to_string();
-    let text = std::fs::read_to_string(&arguments.config).map_err(|error| Trouble(format!("{name}: {error}")))?;
+    let text =
+        std::fs::read_to_string(&arguments.config).map_err(|error| Trouble(format!("{name}: {error}")))?;
     let mut problems = Vec::new();
     match config::load(Some((&text, &name)), settings::environment(), Overrides::default()) {
         Ok(config) => {

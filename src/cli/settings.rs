@@ -10,7 +10,8 @@ pub const SYSTEM_CONFIG: &str = "/etc/millrace/millrace.toml";
 
 /// The environment as text; variables that are not UTF-8 cannot be ours.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The configuration from all its layers. Without a named file the system's is used, where there is one and no
@@ -37,16 +38,24 @@ pub fn library(argument: &str) -> Result<(Option<String>, PathBuf), Trouble> {
         Some((name, path)) if !name.contains('/') => (Some(name.to_owned()), path),
         _ => (None, argument),
     };
-    let path = std::path::absolute(path).map_err(|error| Trouble(format!("--library {argument}: {error}")))?;
+    let path =
+        std::path::absolute(path).map_err(|error| Trouble(format!("--library {argument}: {error}")))?;
     Ok((name, path))
 }
 
 /// `given`, else what systemd made for the service, else the XDG folder (base directory specification).
-pub fn folder(given: Option<PathBuf>, systemd: &str, xdg: &str, below_home: &str) -> Result<PathBuf, Trouble> {
+pub fn folder(
+    given: Option<PathBuf>,
+    systemd: &str,
+    xdg: &str,
+    below_home: &str,
+) -> Result<PathBuf, Trouble> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     given
         .or_else(|| variable(systemd))
         .or_else(|| Some(variable(xdg)?.join("millrace")))
         .or_else(|| Some(variable("HOME")?.join(below_home).join("millrace")))
-        .ok_or_else(|| Trouble(format!("no folder for data: set ${xdg} or $HOME, or name one on the command line")))
+        .ok_or_else(|| {
+            Trouble(format!("no folder for data: set ${xdg} or $HOME, or name one on the command line"))
+        })
 }

@@ -32,7 +32,9 @@ impl Prober for WorkerProber {
                 Err(WorkerError::Failed(failure)) => Err(match failure.kind {
                     FailureKind::Source => ProbeFailure::Unreadable(failure.message),
                     FailureKind::Undecodable => ProbeFailure::Undecodable(failure.message),
-                    FailureKind::Setup | FailureKind::Encoder => ProbeFailure::WorkerDied(failure.to_string()),
+                    FailureKind::Setup | FailureKind::Encoder => {
+                        ProbeFailure::WorkerDied(failure.to_string())
+                    }
                 }),
                 Err(error) => Err(ProbeFailure::WorkerDied(error.to_string())),
             }

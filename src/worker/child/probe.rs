@@ -79,10 +79,11 @@ fn container_failure(name: &str, error: &ContainerError) -> Failure {
 
 fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> (MediaInfo, KeyframeIndex) {
     let mut spans = Spans::default();
+    let tracks = main_tracks_first(headers, survey);
     let mut video: Vec<(VideoTrack, Option<KeyframeIndex>)> = Vec::new();
     let mut audio = Vec::new();
     let mut text = Vec::new();
-    for track in &survey.tracks {
+    for track in &tracks {
         let header = headers.tracks.iter().find(|header| {
             header.number == track.number
                 && matches!(
@@ -157,6 +158,27 @@ impl Spans {
         self.start = Some(self.start.map_or(facts.start_ns, |start| start.min(facts.start_ns)));
         self.end = Some(self.end.map_or(facts.end_ns, |end| end.max(facts.end_ns)));
     }
+}
+
+/// The tracks as players should see them: of several pictures, a default one before the others, then the larger
+/// one first. Codecs that the container leaves open are named by the parser.
+fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
+    let mut tracks = survey.tracks.clone();
+    for track in &mut tracks {
+        if let Some((_, codec)) = track.caps.as_ref().and_then(|caps| streams::identify(caps)) {
+            track.codec = codec;
+        }
+    }
+    let rank = |track: &Track| {
+        let header = headers.tracks.iter().find(|header| header.number == track.number);
+        let default = header.map_or(track.selected, |header| header.default);
+        let caps = track.caps.as_ref().unwrap_or(&track.container_caps);
+        let int = |field| caps.structure(0).and_then(|s| s.get::<i32>(field).ok()).unwrap_or(0);
+        let pixels = i64::from(int("width")) * i64::from(int("height"));
+        (track.kind == Kind::Video).then_some((!default, -pixels))
+    };
+    tracks.sort_by_key(rank);
+    tracks
 }
 
 /// A still picture that travels as a video track.

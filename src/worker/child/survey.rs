@@ -237,7 +237,8 @@ fn note(end: &gst::Pad, tracks: Tracks, index: usize) {
 
 fn note_packet(track: &mut Track, buffer: &gst::Buffer) {
     track.bytes += buffer.size() as u64;
-    let Some(pts) = buffer.pts().map(|pts| pts.nseconds() as Nanos) else {
+    // AVI knows decode times only; they will do to tell a rate and an end by.
+    let Some(pts) = buffer.pts().or(buffer.dts()).map(|time| time.nseconds() as Nanos) else {
         return;
     };
     let duration = buffer.duration().map(|duration| duration.nseconds() as Nanos);
