@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doctor;
 use super::local::{self, Trouble};
+use super::say::say;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, MaxHeads, ProfileChoice};
 use crate::encoder::{EncodeSettings, Encoders};
@@ -80,7 +81,7 @@ impl App {
     /// Serves until a signal asks to stop: the first gracefully, the second at once.
     pub async fn run(self) -> Result<ExitCode, Trouble> {
         for listener in &self.listeners {
-            println!("millrace serves {}", url(listener.local_addr()?));
+            say!("millrace serves {}", url(listener.local_addr()?));
         }
         let _begun = self.libraries.start_scan();
         let pool = self.pool.clone();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::local::Trouble;
+use super::say::say;
 use super::settings;
 use crate::config::{self, Overrides};
 use crate::pipeline::{ProfileSet, set::OVERRIDE_FOLDERS};
@@ -29,7 +30,7 @@ pub fn run(arguments: Check) -> Result<ExitCode, Trouble> {
         Ok(config) => {
             for library in config.libraries.iter().filter(|library| !library.path.is_dir()) {
                 let path = library.path.display();
-                println!("{name}: warning: library `{}`: {path} is not a folder now", library.name);
+                say!("{name}: warning: library `{}`: {path} is not a folder now", library.name);
             }
         }
         Err(diagnostics) => problems.extend(diagnostics.iter().map(ToString::to_string)),
@@ -39,10 +40,10 @@ pub fn run(arguments: Check) -> Result<ExitCode, Trouble> {
         problems.extend(errors.iter().map(ToString::to_string));
     }
     if problems.is_empty() {
-        println!("{name}: no problems");
+        say!("{name}: no problems");
         return Ok(ExitCode::SUCCESS);
     }
-    problems.iter().for_each(|problem| println!("{problem}\n"));
-    println!("{name}: {} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
+    problems.iter().for_each(|problem| say!("{problem}\n"));
+    say!("{name}: {} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" });
     Ok(ExitCode::from(PROBLEMS))
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::local::{self, Trouble};
+use super::say::say;
 use crate::pipeline::{Profile, ProfileKind, profile::fill};
 use crate::worker::WorkerPool;
 use crate::worker::protocol::{Report, Request, Trial};
@@ -21,7 +22,7 @@ pub async fn run(arguments: Doctor) -> Result<ExitCode, Trouble> {
     let pool = WorkerPool::new(None)?;
     let report = examine(&pool).await?;
     if arguments.json {
-        println!("{report:#}");
+        say!("{report:#}");
     } else {
         print(&report);
     }
@@ -101,16 +102,16 @@ fn print(report: &serde_json::Value) {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     for profile in report["profiles"].as_array().into_iter().flatten() {
         let mark = if profile["works"] == true { "works" } else { "no" };
-        println!("{:12} {mark:6} {}", text(&profile["name"]), text(&profile["reason"]));
+        say!("{:12} {mark:6} {}", text(&profile["name"]), text(&profile["reason"]));
         for (codec, facts) in profile["encodes"].as_object().into_iter().flatten() {
             match facts["frames_per_second_360p"].as_f64() {
-                Some(speed) => println!("{:19} encodes {codec} at {speed} frames/s (640x360)", ""),
-                None => println!("{:19} encodes {codec}", ""),
+                Some(speed) => say!("{:19} encodes {codec} at {speed} frames/s (640x360)", ""),
+                None => say!("{:19} encodes {codec}", ""),
             }
         }
     }
     for device in report["devices"].as_array().into_iter().flatten() {
         let usable = if device["usable"] == true { "usable".to_owned() } else { text(&device["reason"]) };
-        println!("{:12} {usable}", text(&device["path"]));
+        say!("{:12} {usable}", text(&device["path"]));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::local::{self, LocalFile, Trouble};
+use super::say::say;
 use crate::encoder::spec;
 use crate::isobmff::{SampleEntry, init_segment, movie_header, set_track};
 use crate::manifest::{CopySelection, dash, hls};
@@ -60,13 +61,13 @@ pub async fn run(arguments: Export) -> Result<ExitCode, Trouble> {
         let place = folder.join("hls").join(NAME);
         std::fs::create_dir_all(&place)?;
         std::fs::write(place.join("index.m3u8"), hls::multivariant(&presentation, NAME, CopySelection::All))?;
-        println!("{}", place.join("index.m3u8").display());
+        say!("{}", place.join("index.m3u8").display());
     }
     if let Some(folder) = &arguments.dash {
         let place = folder.join("dash").join(NAME);
         std::fs::create_dir_all(&place)?;
         std::fs::write(place.join("manifest.mpd"), dash::mpd(&presentation, NAME, CopySelection::All))?;
-        println!("{}", place.join("manifest.mpd").display());
+        say!("{}", place.join("manifest.mpd").display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -230,6 +231,6 @@ async fn one_file(
     }
     file.into_inner().map_err(|error| Trouble(error.to_string()))?.sync_all()?;
     std::fs::rename(&beside, out)?;
-    println!("{}", out.display());
+    say!("{}", out.display());
     Ok(())
 }

@@ -7,6 +7,7 @@ mod export;
 mod local;
 mod log;
 mod probe;
+mod say;
 mod serve;
 mod settings;
 mod worker;

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::local::{self, Trouble};
+use super::say::say;
 use crate::encoder::spec;
 use crate::media::MediaInfo;
 use crate::pipeline::Resolved;
@@ -42,14 +43,14 @@ pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
             "reasons": presentation.as_ref().map(|p| p.reasons.clone()).unwrap_or_default(),
             "unplayable": presentation.as_ref().err().map(ToString::to_string),
         });
-        println!("{report:#}");
+        say!("{report:#}");
     } else {
         print_facts(&local.info);
         let index = &local.index;
-        println!("index      {:?}, {} keyframes", index.source, index.keyframes.len());
+        say!("index      {:?}, {} keyframes", index.source, index.keyframes.len());
         match &presentation {
             Ok(presentation) => print_plan(&local.info, presentation, &profiles),
-            Err(error) => println!("unplayable {error}"),
+            Err(error) => say!("unplayable {error}"),
         }
     }
     Ok(if presentation.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -76,7 +77,7 @@ fn seconds(nanos: Nanos) -> f64 {
 }
 
 fn print_facts(info: &MediaInfo) {
-    println!("container  {:?}, {:.3} s", info.container, seconds(info.duration_ns));
+    say!("container  {:?}, {:.3} s", info.container, seconds(info.duration_ns));
     for track in &info.video {
         let shape = format!("{}x{}", track.width, track.height);
         let pixels = track.pixel_format.as_deref().unwrap_or("?");
@@ -90,7 +91,7 @@ fn print_facts(info: &MediaInfo) {
             track.colour.hdr.map(|hdr| format!("HDR {hdr:?}")),
         ];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
-        println!(
+        say!(
             "video {:>4}  {} {} {shape} {pixels} {rate} fps {} {}",
             track.facts.number,
             track.codec,
@@ -100,7 +101,7 @@ fn print_facts(info: &MediaInfo) {
         );
     }
     for track in &info.audio {
-        println!(
+        say!(
             "audio {:>4}  {} {} {} Hz {} {}",
             track.facts.number,
             track.codec,
@@ -112,7 +113,7 @@ fn print_facts(info: &MediaInfo) {
     }
     for track in &info.text {
         let language = track.facts.language.as_deref().unwrap_or("und");
-        println!(
+        say!(
             "text  {:>4}  {} {language} {}",
             track.facts.number,
             track.codec,
@@ -120,9 +121,9 @@ fn print_facts(info: &MediaInfo) {
         );
     }
     if !info.chapters.is_empty() {
-        println!("chapters   {}", info.chapters.len());
+        say!("chapters   {}", info.chapters.len());
     }
-    info.damage.iter().for_each(|damage| println!("damage     {damage}"));
+    info.damage.iter().for_each(|damage| say!("damage     {damage}"));
 }
 
 fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolved]) {
@@ -135,7 +136,7 @@ fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolve
         };
         let cuts = &rendition.cuts;
         let longest = nanos_from_ticks(cuts.longest_ticks(), cuts.timescale);
-        println!(
+        say!(
             "{:10} {profile:10} {} {what} {} kbit/s, {} segments up to {:.3} s",
             rendition.id.kind(),
             rendition.codec_string,
@@ -144,5 +145,5 @@ fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolve
             seconds(longest)
         );
     }
-    presentation.reasons.iter().for_each(|(what, why)| println!("why        {what}: {why}"));
+    presentation.reasons.iter().for_each(|(what, why)| say!("why        {what}: {why}"));
 }

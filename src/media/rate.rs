@@ -1,6 +1,6 @@
 //! Frame rate from what the file says and what its packets do.
 
-use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos};
+use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
 /// Container clocks round to milliseconds; a frame this far off its place is still in its place.
 const ROUNDING_NS: Nanos = 1_600_000;
@@ -68,6 +68,26 @@ fn misplacement(rate: FrameRate, times: &[Nanos]) -> Option<Nanos> {
     in_place.then(|| sum / times.len() as Nanos)
 }
 
+/// Lengths of codec frames in samples that codecs use.
+const FRAME_SAMPLES: [u32; 12] = [120, 240, 480, 512, 576, 960, 1024, 1152, 1536, 1920, 2048, 2880];
+
+/// The length of a sound track's codec frames in samples, from the presentation times of its first packets;
+/// `None` where they have no fixed length.
+pub fn frame_samples(times_ns: &[Nanos], sample_rate: u32) -> Option<u32> {
+    let mut gaps: Vec<Nanos> = times_ns.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort_unstable();
+    let median = ticks_from_nanos(*gaps.get(gaps.len() / 2)?, sample_rate);
+    let samples = FRAME_SAMPLES.into_iter().min_by_key(|samples| (i64::from(*samples) - median).abs())?;
+    let tolerance = ticks_from_nanos(ROUNDING_NS, sample_rate);
+    let in_place = times_ns.iter().filter(|time| {
+        let at = ticks_from_nanos(**time - times_ns[0], sample_rate);
+        let frame = i64::from(samples);
+        let off = at.rem_euclid(frame);
+        off.min(frame - off) <= tolerance
+    });
+    (in_place.count() * 100 >= times_ns.len() * IN_PLACE_PER_CENT).then_some(samples)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +107,18 @@ mod tests {
         check(None, &[0, 143, 286, 429, 571, 714], ((7, 1), true));
         check(Some((30, 1)), &[0, 33, 90, 120, 200, 205, 290, 333], ((30, 1), false));
         check(None, &[0], ((25, 1), true));
+    }
+
+    #[test]
+    fn frames_of_sound_are_measured_through_millisecond_rounding() {
+        for (samples, rate) in [(1024, 44_100), (1024, 48_000), (960, 48_000), (1152, 44_100), (2048, 48_000)]
+        {
+            let times: Vec<Nanos> =
+                (0..40).map(|n| (n * samples * 1000 + rate / 2) / rate * 1_000_000).collect();
+            assert_eq!(frame_samples(&times, rate as u32), Some(samples as u32), "{samples} at {rate}");
+        }
+        let uneven: Vec<Nanos> = (0..40).map(|n| n * n * 3_700_000).collect();
+        assert_eq!(frame_samples(&uneven, 48_000), None);
     }
 
     proptest! {

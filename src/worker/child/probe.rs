@@ -355,22 +355,13 @@ fn opus_head(caps: &gst::Caps) -> Option<Vec<u8>> {
 
 /// Samples of one codec frame where all frames have the same length, from the codec or the packets.
 fn samples_per_frame(track: &Track, sample_rate: u32) -> u32 {
-    let rounded = |nanos: Nanos| crate::timeline::ticks_from_nanos(nanos, sample_rate).max(0) as u32;
     match track.codec.as_str() {
         "pcm" | "vorbis" | "flac" | "alac" | "alaw" | "mulaw" | "adpcm" => 0,
         "mp2" => 1152,
         "ac3" => 1536,
         _ => {
-            let mut lengths: Vec<u32> =
-                track.packets.iter().filter_map(|packet| packet.duration).map(rounded).collect();
-            lengths.sort_unstable();
-            let median = lengths.get(lengths.len() / 2).copied().unwrap_or(0);
-            let constant = lengths.iter().filter(|length| length.abs_diff(median) <= 48).count();
-            // Lengths in milliseconds round: the nearest that codecs use.
-            let usual = [120, 240, 480, 512, 576, 960, 1024, 1152, 1536, 1920, 2048, 2880];
-            let snapped = usual.into_iter().min_by_key(|length| median.abs_diff(*length)).unwrap_or(median);
-            let snapped = if median.abs_diff(snapped) <= 48 { snapped } else { median };
-            if constant * 100 >= lengths.len() * 95 { snapped } else { 0 }
+            let times: Vec<Nanos> = track.packets.iter().map(|packet| packet.pts).collect();
+            rate::frame_samples(&times, sample_rate).unwrap_or(0)
         }
     }
 }
