@@ -125,6 +125,8 @@ pub struct AudioTrack {
     pub sample_rate: u32,
     /// Samples of one codec frame at `sample_rate`; zero where frames vary (PCM, Vorbis).
     pub samples_per_frame: u32,
+    /// Where some codec frame starts, from the origin: frames of one length lie on a lattice through here.
+    pub frame_phase_ns: Nanos,
     pub codec_string: Option<String>,
     /// AudioSpecificConfig for AAC, OpusHead body for Opus.
     #[serde(with = "hex_bytes")]

@@ -1,6 +1,6 @@
 //! Frame rate from what the file says and what its packets do.
 
-use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
+use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos, nanos_from_ticks, ticks_from_nanos};
 
 /// Container clocks round to milliseconds; a frame this far off its place is still in its place.
 const ROUNDING_NS: Nanos = 1_600_000;
@@ -71,21 +71,26 @@ fn misplacement(rate: FrameRate, times: &[Nanos]) -> Option<Nanos> {
 /// Lengths of codec frames in samples that codecs use.
 const FRAME_SAMPLES: [u32; 12] = [120, 240, 480, 512, 576, 960, 1024, 1152, 1536, 1920, 2048, 2880];
 
-/// The length of a sound track's codec frames in samples, from the presentation times of its first packets;
-/// `None` where they have no fixed length.
-pub fn frame_samples(times_ns: &[Nanos], sample_rate: u32) -> Option<u32> {
+/// The lattice of a sound track's codec frames, from the presentation times of its first packets: samples of one
+/// frame, and the exact start of some frame on the packets' clock. `None` where frames have no fixed length.
+///
+/// The first packet alone proves nothing: containers clip what a codec's delay puts before zero.
+pub fn frame_lattice(times_ns: &[Nanos], sample_rate: u32) -> Option<(u32, Nanos)> {
     let mut gaps: Vec<Nanos> = times_ns.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort_unstable();
     let median = ticks_from_nanos(*gaps.get(gaps.len() / 2)?, sample_rate);
     let samples = FRAME_SAMPLES.into_iter().min_by_key(|samples| (i64::from(*samples) - median).abs())?;
+    let frame = i64::from(samples);
+    let reference = times_ns[times_ns.len() / 2];
+    let off = |time: &Nanos| {
+        let at = ticks_from_nanos(*time - reference, sample_rate).rem_euclid(frame);
+        if at > frame / 2 { at - frame } else { at }
+    };
     let tolerance = ticks_from_nanos(ROUNDING_NS, sample_rate);
-    let in_place = times_ns.iter().filter(|time| {
-        let at = ticks_from_nanos(**time - times_ns[0], sample_rate);
-        let frame = i64::from(samples);
-        let off = at.rem_euclid(frame);
-        off.min(frame - off) <= tolerance
-    });
-    (in_place.count() * 100 >= times_ns.len() * IN_PLACE_PER_CENT).then_some(samples)
+    let mut offsets: Vec<i64> = times_ns.iter().map(off).filter(|off| off.abs() <= tolerance).collect();
+    offsets.sort_unstable();
+    let phase_ns = reference + nanos_from_ticks(offsets[offsets.len() / 2], sample_rate);
+    (offsets.len() * 100 >= times_ns.len() * IN_PLACE_PER_CENT).then_some((samples, phase_ns))
 }
 
 #[cfg(test)]
@@ -115,10 +120,15 @@ mod tests {
         {
             let times: Vec<Nanos> =
                 (0..40).map(|n| (n * samples * 1000 + rate / 2) / rate * 1_000_000).collect();
-            assert_eq!(frame_samples(&times, rate as u32), Some(samples as u32), "{samples} at {rate}");
+            let (found, phase_ns) = frame_lattice(&times, rate as u32).expect("a lattice");
+            assert_eq!(found, samples as u32, "{samples} at {rate}");
+            let off = ticks_from_nanos(phase_ns, rate as u32).rem_euclid(samples);
+            assert!(off.min(samples - off) <= rate / 1000, "{off}");
         }
         let uneven: Vec<Nanos> = (0..40).map(|n| n * n * 3_700_000).collect();
-        assert_eq!(frame_samples(&uneven, 48_000), None);
+        assert_eq!(frame_lattice(&uneven, 48_000), None);
+        let clipped: Vec<Nanos> = (0..40).map(|n| (n * 20_000_000 - 6_500_000).max(0)).collect();
+        assert_eq!(frame_lattice(&clipped, 48_000), Some((960, 393_500_000)));
     }
 
     proptest! {

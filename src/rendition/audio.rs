@@ -9,12 +9,14 @@ use super::version::rendition_id;
 use crate::isobmff::{AudioCodec, AudioEntry, SampleEntry};
 use crate::media::{AudioTrack, MediaInfo};
 use crate::timeline::audio::Lattice;
-use crate::timeline::{CutList, FragmentRule, ticks_from_nanos};
+use crate::timeline::{CutList, FragmentRule, Nanos, ticks_from_nanos};
 
 /// Samples of one AAC-LC frame.
 const AAC_SAMPLES: u32 = 1024;
 /// Bytes that `moof` boxes add per second, as bits: three fragments of some 200 bytes.
 const OVERHEAD_BPS: u32 = 6_000;
+/// Timestamps of containers that count milliseconds are off by as much.
+const CLOCK_ROUNDING_NS: Nanos = 1_600_000;
 /// What a copy of unknown rate is announced with.
 const UNKNOWN_BPS: u32 = 256_000;
 
@@ -118,12 +120,20 @@ fn encoded(
     }
 }
 
+/// The frame of the lattice nearest to the track's start, in samples from the origin.
+fn first_frame(track: &AudioTrack) -> i64 {
+    let ticks = |nanos| ticks_from_nanos(nanos, track.sample_rate);
+    let lattice = Lattice { phase: ticks(track.frame_phase_ns), samples: i64::from(track.samples_per_frame) };
+    let start = ticks(track.facts.start_ns);
+    let nearest = lattice.snap(start);
+    // Container clocks round: a track that starts within that of the lattice starts on it.
+    if (nearest - start).abs() <= ticks(CLOCK_ROUNDING_NS) { start } else { nearest }
+}
+
 /// Frames of a source track on its own clock; `None` where they have no fixed length.
 pub fn lattice(track: &AudioTrack) -> Option<Lattice> {
-    (track.samples_per_frame > 0).then(|| Lattice {
-        phase: ticks_from_nanos(track.facts.start_ns, track.sample_rate),
-        samples: i64::from(track.samples_per_frame),
-    })
+    (track.samples_per_frame > 0)
+        .then(|| Lattice { phase: first_frame(track), samples: i64::from(track.samples_per_frame) })
 }
 
 /// The source's own rate where AAC has it and players know it: nothing is resampled without need.

@@ -115,7 +115,10 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
         facts.end_ns -= origin_ns;
     };
     video.iter_mut().for_each(|(track, _)| shift(&mut track.facts));
-    audio.iter_mut().for_each(|track: &mut AudioTrack| shift(&mut track.facts));
+    audio.iter_mut().for_each(|track: &mut AudioTrack| {
+        shift(&mut track.facts);
+        track.frame_phase_ns -= origin_ns;
+    });
     text.iter_mut().for_each(|track: &mut TextTrack| {
         shift(&mut track.facts);
         track.facts.start_ns = track.facts.start_ns.max(0);
@@ -326,12 +329,14 @@ fn audio_track(facts: TrackFacts, track: &Track) -> AudioTrack {
     };
     let seconds = (track.last_end.unwrap_or(0) - track.first_pts.unwrap_or(0)) as f64 / 1e9;
     let known = track.packets.len() > 10 && seconds > 0.2 && facts.end_ns - facts.start_ns < 20_000_000_000;
+    let lattice = frame_lattice(track, sample_rate);
     AudioTrack {
         profile: caps.structure(0).and_then(|s| s.get::<String>("profile").ok()),
         channels,
         layout: streams::layout_name(channels),
         sample_rate,
-        samples_per_frame: samples_per_frame(track, sample_rate),
+        samples_per_frame: lattice.map_or(0, |(samples, _)| samples),
+        frame_phase_ns: lattice.map_or(facts.start_ns, |(_, phase_ns)| phase_ns - facts.edit_offset_ns),
         codec_string: codec_string(&track.codec, &codec_config),
         codec_config,
         bitrate: if known { (track.bytes as f64 * 8.0 / seconds) as u32 } else { 0 },
@@ -353,17 +358,14 @@ fn opus_head(caps: &gst::Caps) -> Option<Vec<u8>> {
     Some(bytes.strip_prefix(b"OpusHead").map_or(bytes.clone(), <[u8]>::to_vec))
 }
 
-/// Samples of one codec frame where all frames have the same length, from the codec or the packets.
-fn samples_per_frame(track: &Track, sample_rate: u32) -> u32 {
-    match track.codec.as_str() {
-        "pcm" | "vorbis" | "flac" | "alac" | "alaw" | "mulaw" | "adpcm" => 0,
-        "mp2" => 1152,
-        "ac3" => 1536,
-        _ => {
-            let times: Vec<Nanos> = track.packets.iter().map(|packet| packet.pts).collect();
-            rate::frame_samples(&times, sample_rate).unwrap_or(0)
-        }
+/// Samples of one codec frame where all have the same length, and where one of them starts (buffer PTS).
+fn frame_lattice(track: &Track, sample_rate: u32) -> Option<(u32, Nanos)> {
+    // Lossless and Vorbis frames vary in length even where the first ones do not.
+    if matches!(track.codec.as_str(), "pcm" | "vorbis" | "flac" | "alac" | "alaw" | "mulaw" | "adpcm") {
+        return None;
     }
+    let times: Vec<Nanos> = track.packets.iter().map(|packet| packet.pts).collect();
+    rate::frame_lattice(&times, sample_rate)
 }
 
 fn text_track(facts: TrackFacts, track: &Track) -> TextTrack {
