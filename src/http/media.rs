@@ -19,11 +19,17 @@ use crate::base::ids::FileId;
 use crate::encoder::StreamError;
 use crate::timeline::SegmentIndex;
 
-/// Headers wait this long for the first fragment, so that a failure can still be told by a status. Players give
-/// up on headers after 10 s.
-const HEADERS_AFTER: Duration = Duration::from_secs(3);
-/// A range needs the whole segment. Players give up on a segment after 20 s and more.
-const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+/// How long an answer waits for what is not made yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the first fragment, so that a failure can still be told by a status. Players give up on headers
+    /// after 10 s.
+    pub headers: Duration,
+    /// For the whole segment, which a range needs. Players give up on a segment after 20 s and more.
+    pub whole: Duration,
+}
+
+const PATIENCE: Patience = Patience { headers: Duration::from_secs(3), whole: Duration::from_secs(60) };
 
 pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     let bytes = call.context.encoders.init(file, rendition).await?;
@@ -43,7 +49,7 @@ pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> 
         return Ok(of_unknown_length(content_type(rendition), body::untold()));
     }
     let reader = encoders.segment(file, rendition, SegmentIndex(n)).await?;
-    stream(call.headers, content_type(rendition), reader).await
+    stream(call.headers, content_type(rendition), reader, PATIENCE).await
 }
 
 /// Audio renditions are named `a…`, video `v…`.
@@ -51,16 +57,22 @@ fn content_type(rendition: &str) -> &'static str {
     if rendition.starts_with('a') { "audio/mp4" } else { "video/mp4" }
 }
 
-async fn stream(headers: &HeaderMap, content_type: &'static str, mut reader: Box<dyn Segment>) -> Answer {
+/// What `reader` has and will have.
+pub async fn stream(
+    headers: &HeaderMap,
+    content_type: &'static str,
+    mut reader: Box<dyn Segment>,
+    patience: Patience,
+) -> Answer {
     if let Some(pieces) = reader.whole() {
         return sized(headers, content_type, &pieces);
     }
     if !range::from_the_start(headers) || headers.contains_key(IF_RANGE) {
-        let waited = tokio::time::timeout(WHOLE_WITHIN, reader.wait_whole()).await;
+        let waited = tokio::time::timeout(patience.whole, reader.wait_whole()).await;
         let pieces = waited.map_err(|_| Problem::new(Kind::NotYet, "The segment is not complete yet."))??;
         return sized(headers, content_type, &pieces);
     }
-    if let Ok(ready) = tokio::time::timeout(HEADERS_AFTER, reader.ready()).await {
+    if let Ok(ready) = tokio::time::timeout(patience.headers, reader.ready()).await {
         ready?;
     }
     let body = body::growing(None, reader, async |mut reader: Box<dyn Segment>| {

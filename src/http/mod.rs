@@ -27,6 +27,8 @@ mod range;
 mod respond;
 mod route;
 mod server;
+#[cfg(test)]
+mod tests;
 mod text;
 mod validators;
 

@@ -38,5 +38,9 @@ fn read<T: DeserializeOwned + Default>(call: &Call<'_>) -> Result<T, Problem> {
 }
 
 fn read_required<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde would take a list for an object, its members in our order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::new(Kind::BadRequest, "The body is a JSON object."));
+    }
     serde_json::from_slice(body).map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))
 }

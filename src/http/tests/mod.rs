@@ -1,1 +1,14 @@
+//! Whole answers, from a request to the last byte, without sockets but for the server's own.
+
+mod admission;
+mod api;
+mod description;
+mod direct;
+mod file;
 mod fixture;
+mod manifests;
+mod media;
+mod page;
+mod problems;
+mod routing;
+mod server;

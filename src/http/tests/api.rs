@@ -1,0 +1,229 @@
+//! The JSON API but for single files.
+
+use serde_json::{Value, json};
+
+use super::fixture::{VIDEO, service};
+use crate::base::ids::FileId;
+
+#[tokio::test]
+async fn a_listed_file_has_the_fields_of_the_interface() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let reply = service.get("/api/files").await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "application/json"));
+    assert_eq!(reply.header("cache-control"), "no-store");
+    let expected = json!({
+        "files": [{
+            "id": id.to_string(),
+            "name": "a.mkv",
+            "library": "Films",
+            "path": service.root.join("a.mkv").to_str().unwrap(),
+            "size": 7,
+            "modified": "1994-11-06T08:49:37Z",
+            "duration_s": 2.0,
+            "state": "ready",
+            "video": null,
+            "audio": [],
+            "text": [],
+            "views": 0,
+            "position_s": 0.0,
+        }],
+        "next": null,
+    });
+    assert_eq!(reply.json(), expected);
+}
+
+#[tokio::test]
+async fn pages_go_on_where_the_one_before_ended() {
+    let service = service();
+    for name in ["a.mkv", "b.mkv", "c.mkv", "d broken.mkv", "é.mkv"] {
+        service.add(name, name);
+    }
+    service.scan().await;
+    for sort in ["name", "-name", "size", "-modified"] {
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = service.get(&format!("/api/files?limit=2&sort={sort}&cursor={cursor}")).await.json();
+            names.extend(page["files"].as_array().unwrap().iter().map(|file| file["name"].to_string()));
+            match page["next"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 5, "{sort}");
+    }
+    let found = |query: &str| {
+        let (service, path) = (&service, format!("/api/files?{query}"));
+        async move { service.get(&path).await.json()["files"].as_array().unwrap().len() }
+    };
+    assert_eq!(found("q=%C3%89").await, 2, "É, as in é and broken");
+    assert_eq!(found("q=d+broken&library=Films").await, 1);
+    assert_eq!(found("library=Other").await, 0);
+    assert_eq!(found("q=&library=&sort=&cursor=&limit=").await, 5, "empty is left out");
+    assert_eq!(found("limit=1000&unknown=1").await, 5);
+    let broken = service.get("/api/files?q=broken").await.json()["files"][0].clone();
+    assert_eq!(
+        (&broken["state"], &broken["video"], &broken["duration_s"]),
+        (&json!("broken"), &Value::Null, &Value::Null)
+    );
+    assert!(broken["reason"].as_str().unwrap().contains("codec `x`"));
+}
+
+#[tokio::test]
+async fn a_bad_parameter_of_the_list_is_told() {
+    let (service, _) = service().with_file("a.mkv", "content").await;
+    service.add("b.mkv", "b");
+    service.scan().await;
+    let next = service.get("/api/files?limit=1").await.json()["next"].as_str().unwrap().to_owned();
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "limit=-1",
+        "limit=many",
+        "limit=1&limit=2",
+        "sort=colour",
+        "cursor=zz",
+        "cursor=abc",
+        "q=%ff",
+        &format!("sort=-name&cursor={next}"),
+    ] {
+        let reply = service.get(&format!("/api/files?{query}")).await;
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "bad-request"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_scan_starts_and_tells_how_far_it_is() {
+    let (service, _) = service().with_file("a.mkv", "content").await;
+    let status = service.get("/api/scan/status").await.json();
+    assert_eq!((&status["state"], &status["candidates"]), (&json!("done"), &json!(1)));
+    let started = service.ask("POST", "/api/scan", &[], "").await;
+    assert_eq!((started.status.as_u16(), &started.json()["state"]), (202, &json!("scanning")));
+    assert_eq!(service.ask("POST", "/api/scan", &[], "{\"full\":true}").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_stream_starts_with_its_addresses() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let path = format!("/api/stream/{id}/start");
+    let body = json!({ "mode": "ondemand", "at_s": 90.5, "wait": true }).to_string();
+    let reply = service.ask("POST", &path, &[], &body).await;
+    let expected = json!({
+        "hls_url": format!("/hls/{id}/index.m3u8"),
+        "dash_url": format!("/dash/{id}/manifest.mpd"),
+        "live_hls_url": null,
+        "live_dash_url": null,
+        "first_fragment_ms": 250,
+    });
+    assert_eq!((reply.status.as_u16(), reply.json()), (200, expected));
+    assert_eq!(service.ask("POST", &path, &[], "").await.json()["first_fragment_ms"], Value::Null);
+    let asked = service.streams.started.lock().unwrap();
+    assert_eq!((asked[0].at_ns, asked[0].wait, asked[0].copy), (90_500_000_000, true, true));
+    assert_eq!((asked[1].at_ns, asked[1].wait, asked[1].copy), (0, false, true));
+}
+
+#[tokio::test]
+async fn the_live_edge_is_not_there_yet() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let reply = service.ask("POST", &format!("/api/stream/{id}/start"), &[], "{\"mode\":\"live\"}").await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (422, "no-live-edge"));
+    assert!(service.streams.started.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_understood_is_refused() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    for (method, path, bodies) in [
+        (
+            "POST",
+            format!("/api/stream/{id}/start"),
+            &[
+                "{",
+                "[]",
+                "{\"speed\":1}",
+                "{\"mode\":\"fast\"}",
+                "{\"at_s\":-1}",
+                "{\"at_s\":\"1\"}",
+                "{\"at_s\":1e999}",
+            ][..],
+        ),
+        ("POST", format!("/api/stream/{id}/stop"), &["{\"all\":true}", "{\"purge\":1}"]),
+        (
+            "PUT",
+            format!("/api/files/{id}/position"),
+            &["", "{}", "{\"position_s\":-0.1}", "{\"position_s\":null}", "{\"position_s\":1,\"user\":2}"],
+        ),
+        ("POST", format!("/api/files/{id}/view"), &["{\"views\":7}"]),
+    ] {
+        for body in bodies {
+            let reply = service.ask(method, &path, &[], body).await;
+            assert_eq!(
+                (reply.status.as_u16(), reply.problem().as_str()),
+                (400, "bad-request"),
+                "{path} {body}"
+            );
+        }
+        let large = format!("{{{}}}", " ".repeat(64 << 10));
+        let reply = service.ask(method, &path, &[], &large).await;
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (413, "body-too-large"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_stops_and_the_heads_are_listed() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let path = format!("/api/stream/{id}/stop");
+    assert_eq!(service.ask("POST", &path, &[], "").await.json(), json!({ "stopped": 2, "freed_bytes": 0 }));
+    let purged = service.ask("POST", &path, &[], "{\"purge\":true}").await;
+    assert_eq!(purged.json(), json!({ "stopped": 2, "freed_bytes": 7 }));
+    let head = service.get("/api/streams").await.json()["streams"][0].clone();
+    for (field, value) in [
+        ("rendition", json!(VIDEO)),
+        ("segment", json!(3)),
+        ("state", json!("running")),
+        ("waiters", json!(1)),
+    ] {
+        assert_eq!(head[field], value);
+    }
+    assert_eq!(service.get("/api/hardware").await.json(), json!({ "profiles": [] }));
+}
+
+#[tokio::test]
+async fn positions_and_views_are_kept() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let path = format!("/api/files/{id}/position");
+    let reply = service.ask("PUT", &path, &[], "{\"position_s\":12.5}").await;
+    assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "position_s": 12.5 })));
+    for views in 1..3 {
+        let reply = service.ask("POST", &format!("/api/files/{id}/view"), &[], "").await;
+        assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "views": views })));
+    }
+    let file = &service.files()[0];
+    assert_eq!((file.position_s, file.views), (12.5, 2));
+    let unknown = FileId::random();
+    for (method, path) in [("PUT", "position"), ("POST", "view")] {
+        let body = if method == "PUT" { "{\"position_s\":1}" } else { "" };
+        let reply = service.ask(method, &format!("/api/files/{unknown}/{path}"), &[], body).await;
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "unknown-file"));
+    }
+}
+
+#[tokio::test]
+async fn the_service_tells_how_it_is() {
+    let (service, _) = service().with_file("a.mkv", "content").await;
+    assert_eq!(service.get("/healthz").await.text(), "ok\n");
+    assert_eq!(service.get("/readyz").await.text(), "ready\n");
+    let metrics = service.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        "# TYPE millrace_workers gauge",
+        "millrace_workers 3",
+        "millrace_heads{state=\"running\"} 1",
+        "millrace_heads{state=\"paused\"} 0",
+        "millrace_scan_candidates 1",
+        "millrace_files{codec=\"none\"} 1",
+    ] {
+        assert!(metrics.text().lines().any(|found| found == line), "{line}\n{}", metrics.text());
+    }
+}

@@ -1,0 +1,361 @@
+//! A service with a library in a temporary folder, and streams that do as they are told.
+
+use std::fs::{self, File};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::super::{Context, Segment, Streams, respond};
+use crate::base::ids::FileId;
+use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
+use crate::config::Config;
+use crate::encoder::{HeadState, HeadStatus, StartOptions, StopReport, StreamError};
+use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
+use crate::media::{Chapter, KeyframeIndex, MediaInfo};
+use crate::rendition::{
+    AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
+};
+use crate::timeline::{CutList, FragmentRule, FrameRate, SegmentIndex};
+
+pub const VIDEO: &str = "vcopy-3f9a5c0b7e21";
+pub const AUDIO: &str = "a0-aac-3f9a5c0b7e21";
+pub const PEER: &str = "192.168.1.7";
+
+/// Finds two seconds of nothing, but in files with a telling name.
+struct FakeProber;
+
+impl Prober for FakeProber {
+    fn probe<'a>(
+        &'a self,
+        _: File,
+        path_hint: &'a Path,
+    ) -> BoxFuture<'a, Result<(MediaInfo, KeyframeIndex), ProbeFailure>> {
+        Box::pin(async move {
+            if path_hint.to_string_lossy().contains("broken") {
+                return Err(ProbeFailure::Undecodable("nothing here decodes its codec `x`".to_owned()));
+            }
+            let chapters = vec![Chapter { start_ns: 500_000_000, title: Some("One".to_owned()) }];
+            Ok((MediaInfo { chapters, ..testing::media(2_000_000_000) }, testing::keyframes()))
+        })
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Growth {
+    pub fragments: Vec<Bytes>,
+    pub end: Option<Result<(), StreamError>>,
+}
+
+/// A segment that grows as the test says.
+pub struct FakeSegment {
+    growth: watch::Receiver<Growth>,
+    next: usize,
+}
+
+impl FakeSegment {
+    pub fn new(growth: watch::Receiver<Growth>) -> Box<dyn Segment> {
+        Box::new(Self { growth, next: 0 })
+    }
+}
+
+impl Segment for FakeSegment {
+    fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>> {
+        Box::pin(async {
+            let ready = |growth: &Growth| !growth.fragments.is_empty() || growth.end.is_some();
+            let growth = self.growth.wait_for(ready).await.expect("the test keeps the sender");
+            match (&growth.end, growth.fragments.is_empty()) {
+                (Some(Err(error)), true) => Err(error.clone()),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn whole(&self) -> Option<Vec<Bytes>> {
+        let growth = self.growth.borrow();
+        matches!(growth.end, Some(Ok(()))).then(|| growth.fragments.clone())
+    }
+
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+        Box::pin(async {
+            let growth = self.growth.wait_for(|growth| growth.end.is_some()).await;
+            let growth = growth.expect("the test keeps the sender").clone();
+            growth.end.expect("it has ended").map(|()| growth.fragments)
+        })
+    }
+
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {
+        Box::pin(async {
+            let at = self.next;
+            let more = |growth: &Growth| growth.fragments.len() > at || growth.end.is_some();
+            let growth = self.growth.wait_for(more).await.expect("the test keeps the sender").clone();
+            self.next += 1;
+            match (growth.fragments.get(at), growth.end) {
+                (Some(bytes), _) => Some(Ok(bytes.clone())),
+                (None, Some(Err(error))) => Some(Err(error)),
+                (None, _) => None,
+            }
+        })
+    }
+}
+
+pub struct FakeStreams {
+    /// Sends what every segment is.
+    pub growth: watch::Sender<Growth>,
+    /// What everything fails with.
+    pub failure: Mutex<Option<StreamError>>,
+    pub started: Mutex<Vec<StartOptions>>,
+    pub segments_asked: Mutex<Vec<u32>>,
+}
+
+impl FakeStreams {
+    fn fail(&self) -> Result<(), StreamError> {
+        self.failure.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Streams for FakeStreams {
+    fn presentation(&self, _: FileId) -> BoxFuture<'_, Result<Arc<Presentation>, StreamError>> {
+        Box::pin(async { self.fail().map(|()| Arc::new(presentation())) })
+    }
+
+    fn init<'a>(&'a self, _: FileId, rendition: &'a str) -> BoxFuture<'a, Result<Bytes, StreamError>> {
+        Box::pin(async move { self.fail().map(|()| format!("init of {rendition}").into()) })
+    }
+
+    fn segment<'a>(
+        &'a self,
+        _: FileId,
+        _: &'a str,
+        segment: SegmentIndex,
+    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>> {
+        self.segments_asked.lock().unwrap().push(segment.0);
+        Box::pin(async { self.fail().map(|()| FakeSegment::new(self.growth.subscribe())) })
+    }
+
+    fn start(
+        &self,
+        _: FileId,
+        options: StartOptions,
+    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>> {
+        self.started.lock().unwrap().push(options);
+        let took = options.wait.then_some(Duration::from_millis(250));
+        Box::pin(async move { self.fail().map(|()| took) })
+    }
+
+    fn stop(&self, _: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>> {
+        let report = StopReport { stopped_heads: 2, freed_bytes: if purge { 7 } else { 0 } };
+        Box::pin(async move { self.fail().map(|()| report) })
+    }
+
+    fn heads(&self) -> Vec<HeadStatus> {
+        vec![HeadStatus {
+            file: FileId::random(),
+            rendition: VIDEO.to_owned(),
+            profile: "copy".to_owned(),
+            segment: 3,
+            speed: 7.5,
+            waiters: 1,
+            state: HeadState::Running,
+        }]
+    }
+}
+
+fn presentation() -> Presentation {
+    let rate = FrameRate { num: 24_000, den: 1001 };
+    // Long enough for a playlist worth compressing.
+    let video_cuts =
+        CutList { timescale: 24_000, boundaries: (0..=200).map(|n| n * 48_048).collect(), independent: true };
+    let audio_cuts =
+        CutList { timescale: 48_000, boundaries: (0..=200).map(|n| n * 96_256).collect(), independent: true };
+    let picture = VideoForm {
+        codec: "h264".into(),
+        width: 1920,
+        height: 1080,
+        sample_aspect: (1, 1),
+        frame_rate: rate,
+        constant_rate: true,
+        colour: crate::media::Colour::default(),
+        kbps: 0,
+    };
+    let sound = AudioForm {
+        codec: "aac".into(),
+        channels: 2,
+        sample_rate: 48_000,
+        samples_per_frame: 1024,
+        language: Some("en".into()),
+        label: "English".into(),
+        default: true,
+        kbps: 160,
+    };
+    let rendition = |name: &str, cuts: CutList, media: RenditionMedia| {
+        Arc::new(Rendition {
+            id: RenditionId(name.into()),
+            track: 0,
+            copied: name == VIDEO,
+            cuts,
+            keyframes: Vec::new(),
+            fragments: FragmentRule { first: 4004, part: 8008 },
+            bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
+            codec_string: if name == VIDEO { "avc1.640028".into() } else { "mp4a.40.2".into() },
+            media,
+        })
+    };
+    Presentation {
+        info: Arc::new(testing::media(2_000_000_000)),
+        duration_ns: 2_000_000_000,
+        video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
+        audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
+        reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
+    }
+}
+
+pub struct Service {
+    _folder: tempfile::TempDir,
+    pub root: PathBuf,
+    pub context: Arc<Context>,
+    pub streams: Arc<FakeStreams>,
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The error of a body that broke off.
+    pub body: Result<Bytes, String>,
+}
+
+pub fn service() -> Service {
+    configured("")
+}
+
+/// With these lines of configuration.
+pub fn configured(text: &str) -> Service {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("films");
+    fs::create_dir(&root).unwrap();
+    let catalogue = Catalogue::in_memory().unwrap();
+    let roots = [LibraryRoot { name: "Films".to_owned(), path: root.clone() }];
+    let libraries =
+        Libraries::new(catalogue.clone(), &roots, Arc::new(FakeProber), CancellationToken::new()).unwrap();
+    let streams = Arc::new(FakeStreams {
+        growth: watch::Sender::default(),
+        failure: Mutex::default(),
+        started: Mutex::default(),
+        segments_asked: Mutex::default(),
+    });
+    let config: Config = crate::config::parse(text, "test").unwrap();
+    let context = Context {
+        catalogue,
+        libraries,
+        encoders: Arc::clone(&streams) as _,
+        config: watch::Sender::new(Arc::new(config)).subscribe(),
+        hardware: Box::new(|| serde_json::json!({ "profiles": [] })),
+        workers: Box::new(|| 3),
+        started: Instant::now(),
+    };
+    Service { _folder: folder, root, context: Arc::new(context), streams }
+}
+
+impl Service {
+    pub fn add(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        let path = self.root.join(path);
+        fs::write(&path, content).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_500)).unwrap();
+    }
+
+    pub async fn scan(&self) {
+        let mut updates = self.context.libraries.scan_updates();
+        self.context.libraries.start_scan();
+        updates.wait_for(|status| status.state == ScanState::Done).await.unwrap();
+    }
+
+    /// A library of one file.
+    pub async fn with_file(self, name: &str, content: impl AsRef<[u8]>) -> (Self, FileId) {
+        self.add(name, content);
+        self.scan().await;
+        let id = self.files()[0].id;
+        (self, id)
+    }
+
+    pub fn files(&self) -> Vec<FileRecord> {
+        self.context.catalogue.list(&ListQuery::default()).unwrap().files
+    }
+
+    pub fn fail(&self, failure: StreamError) {
+        *self.streams.failure.lock().unwrap() = Some(failure);
+    }
+
+    pub fn segment(&self, fragments: &[&'static str], end: Option<Result<(), StreamError>>) {
+        let fragments = fragments.iter().map(|text| Bytes::from_static(text.as_bytes())).collect();
+        self.streams.growth.send_replace(Growth { fragments, end });
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, &[], "").await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.ask("GET", path, headers, "").await
+    }
+
+    /// Answers of a neighbour who names the box by its address, unless `headers` say otherwise.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header(HOST, "192.168.1.2:8484");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        self.answer(request, PEER).await
+    }
+
+    pub async fn answer(&self, request: Request<Full<Bytes>>, peer: &str) -> Reply {
+        let peer: IpAddr = peer.parse().unwrap();
+        let (parts, body) = respond(&self.context, request, peer).await.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes()).map_err(|error| error.to_string());
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+impl Reply {
+    /// Empty for a header that is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        self.body.as_ref().unwrap()
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(self.bytes()).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(self.bytes()).unwrap()
+    }
+
+    /// The last part of the problem's type, once it is seen to be one.
+    pub fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{:?}", self.body);
+        assert_eq!(self.header("cache-control"), "no-store");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        for field in ["title", "detail"] {
+            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        }
+        assert_eq!(problem.as_object().unwrap().len(), 5);
+        problem["type"].as_str().unwrap().strip_prefix("/problems/").unwrap().to_owned()
+    }
+}
