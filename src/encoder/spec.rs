@@ -80,6 +80,7 @@ fn video_work(
             keyframes: rendition.keyframes.clone(),
             grid,
             frame_ticks,
+            delay: usize::from(track.reorder_frames),
         };
         return Some((HeadWork::CopyVideo(work), COPY.into()));
     }

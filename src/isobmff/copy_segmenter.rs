@@ -1,9 +1,10 @@
 //! Packets of a pass-through in, fragments on the cut list out.
 //!
-//! Packets come in decode order. Their presentation times, sorted, serve as the decode times of the segment
-//! (sample i is decoded when the i-th picture is presented), and the difference is a signed composition offset
-//! (`trun` version 1). So a segment starts exactly at its cut, ends exactly at the next one and needs no edit
-//! list, whatever the source's own decode times were.
+//! Packets come in decode order. The presentation times of a segment, sorted, and shifted by the track's reorder
+//! delay, serve as its decode times: sample i is decoded when picture i − delay is presented. So the segments of
+//! all heads meet in ticks, no edit list is needed, and composition offsets are not negative, which FFmpeg's
+//! reader would take for a delay of the whole track. A segment's decode times begin `delay` frames before its cut;
+//! only those of the first segment, which cannot lie before zero, are squeezed together, a tick apart.
 
 use super::fragment::{Fragment, FragmentSample, fragment_bytes};
 use crate::timeline::{CutList, FragmentRule, SegmentIndex};
@@ -25,8 +26,9 @@ pub struct CopySegmenter {
     rule: FragmentRule,
     /// Presentation tick of the keyframe that opens each segment; equal to the cut for closed GOPs.
     keyframes: Vec<i64>,
-    /// Two times closer than this are the same frame.
-    tolerance: i64,
+    frame_ticks: i64,
+    /// Frames by which decoding runs ahead of presentation.
+    delay: usize,
     segment: SegmentIndex,
     range: std::ops::Range<i64>,
     /// The opening keyframe of `segment` has come.
@@ -42,12 +44,14 @@ pub struct CopySegmenter {
 }
 
 impl CopySegmenter {
-    /// `keyframes[n]` opens segment `n`; `frame_ticks` is the nominal length of a frame. `None` beyond the end.
+    /// `keyframes[n]` opens segment `n`; `frame_ticks` is the nominal length of a frame, `delay` the frames by
+    /// which decoding runs ahead. `None` beyond the end.
     pub fn new(
         cuts: CutList,
         rule: FragmentRule,
         keyframes: Vec<i64>,
         frame_ticks: i64,
+        delay: usize,
         start: SegmentIndex,
     ) -> Option<Self> {
         let range = cuts.range(start)?;
@@ -55,7 +59,8 @@ impl CopySegmenter {
             cuts,
             rule,
             keyframes,
-            tolerance: (frame_ticks / 2).max(1),
+            frame_ticks: frame_ticks.max(1),
+            delay,
             segment: start,
             range,
             open: false,
@@ -120,7 +125,9 @@ impl CopySegmenter {
     }
 
     fn opens(&self, segment: SegmentIndex, tick: i64) -> bool {
-        self.keyframes.get(segment.0 as usize).is_some_and(|&at| (tick - at).abs() <= self.tolerance)
+        self.keyframes
+            .get(segment.0 as usize)
+            .is_some_and(|&at| (tick - at).abs() <= (self.frame_ticks / 2).max(1))
     }
 
     fn add(&mut self, packet: Packet) {
@@ -130,9 +137,28 @@ impl CopySegmenter {
         self.packets.push(Packet { tick, ..packet });
     }
 
-    /// Decode tick of the packet at `index`: the `index`-th presentation tick, the first one on the cut.
-    fn decode_tick(&self, index: usize) -> i64 {
+    /// When the picture at `index` in presentation order is shown: the first one on the cut, the one behind the
+    /// last at the segment's end.
+    fn shown_tick(&self, index: usize) -> i64 {
         if index == 0 { self.range.start } else { self.ticks.get(index).copied().unwrap_or(self.range.end) }
+    }
+
+    /// When the packet at `index` in decode order is decoded, in a segment of `count` packets where that is known;
+    /// with `index == count`, where the segment's decode times end.
+    fn decode_tick(&self, index: usize, count: Option<usize>) -> i64 {
+        let first_possible = self.cuts.start() + index as i64;
+        let ahead = self.delay as i64 * self.frame_ticks;
+        let end = self.range.end - ahead;
+        let at = if count == Some(index) {
+            end
+        } else if index < self.delay {
+            self.range.start - (self.delay - index) as i64 * self.frame_ticks
+        } else {
+            // Frames closer together than usual must still be decoded before the segment's times end.
+            let latest = count.map_or(i64::MAX, |count| end - (count - index) as i64);
+            self.shown_tick(index - self.delay).min(latest)
+        };
+        if self.segment.0 == 0 { at.max(first_possible) } else { at }
     }
 
     /// Fragments whose decode times can no longer change.
@@ -143,7 +169,7 @@ impl CopySegmenter {
         };
         let known = self.ticks.partition_point(|&tick| tick <= floor);
         loop {
-            let start = self.decode_tick(self.sent);
+            let start = self.shown_tick(self.sent);
             let end = self.rule.fragment_end(&self.range, start);
             if end >= self.range.end {
                 return done;
@@ -159,7 +185,7 @@ impl CopySegmenter {
     fn close_segment(&mut self) -> Vec<Fragment> {
         let mut done = Vec::new();
         while self.sent < self.packets.len() {
-            let start = self.decode_tick(self.sent);
+            let start = self.shown_tick(self.sent);
             let end = self.rule.fragment_end(&self.range, start);
             let stop = self.ticks.partition_point(|&tick| tick < end).max(self.sent + 1);
             let stop = stop.min(self.packets.len());
@@ -182,22 +208,22 @@ impl CopySegmenter {
 
     /// The packets up to `stop`, in decode order, as a fragment.
     fn emit(&mut self, stop: usize, last: bool) -> Fragment {
-        let start = self.decode_tick(self.sent);
-        let end = if last { self.range.end } else { self.decode_tick(stop) };
-        let mut at = start;
+        let start = self.shown_tick(self.sent);
+        let end = if last { self.range.end } else { self.shown_tick(stop) };
+        // Before the segment is whole its count is not known, and only matters for the last packets.
+        let count = last.then_some(stop);
+        let decode_start = self.decode_tick(self.sent, count);
         let mut samples = Vec::with_capacity(stop - self.sent);
         for index in self.sent..stop {
-            let next = if index + 1 == stop { end } else { self.decode_tick(index + 1) };
+            let (at, next) = (self.decode_tick(index, count), self.decode_tick(index + 1, count));
             let packet = &mut self.packets[index];
-            let shown =
-                if index == 0 && packet.tick == self.ticks[0] { self.range.start } else { packet.tick };
+            let shown = if packet.tick == self.ticks[0] { self.range.start } else { packet.tick };
             samples.push(FragmentSample {
                 duration: u32::try_from(next - at).unwrap_or(0),
                 composition_offset: (shown - at).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
                 sync: packet.sync,
                 data: std::mem::take(&mut packet.data),
             });
-            at = next;
         }
         let fragment = Fragment {
             segment: self.segment,
@@ -206,7 +232,7 @@ impl CopySegmenter {
             duration: end - start,
             independent: samples.first().is_some_and(|sample| sample.sync),
             last,
-            bytes: fragment_bytes(self.segment, self.part, start, &samples),
+            bytes: fragment_bytes(self.segment, self.part, decode_start, &samples),
         };
         self.sent = stop;
         self.part += 1;
@@ -265,8 +291,19 @@ mod tests {
             times.push((at, at + i64::from(entry.cts.unwrap_or(0))));
             at += i64::from(entry.duration.or(traf.tfhd.default_sample_duration).expect("a duration"));
         }
-        assert_eq!(at, fragment.start + fragment.duration);
         times
+    }
+
+    /// Where the decode times of a fragment end.
+    fn decode_end(fragment: &Fragment) -> i64 {
+        let mut cursor = std::io::Cursor::new(&fragment.bytes);
+        let header = Header::read_from(&mut cursor).expect("moof header");
+        let moof = mp4_atom::Moof::read_atom(&header, &mut cursor).expect("moof");
+        let traf = &moof.traf[0];
+        let durations = traf.trun[0].samples.iter().map(|entry| {
+            i64::from(entry.duration.or(traf.tfhd.default_sample_duration).expect("a duration"))
+        });
+        traf.tfdt.as_ref().expect("tfdt").base_media_decode_time as i64 + durations.sum::<i64>()
     }
 
     fn two_segments() -> (CutList, Vec<Vec<i64>>) {
@@ -283,17 +320,21 @@ mod tests {
         let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
         for floors in [true, false] {
             let mut segmenter =
-                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0))
+                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0))
                     .expect("fits");
             let fragments = run(&mut segmenter, packets(&segments, floors));
             let shown: Vec<i64> = fragments.iter().flat_map(times).map(|(_, shown)| shown).collect();
             assert_eq!(shown, segments.concat());
-            let mut at = 0;
+            let (mut at, mut decoded) = (0, 0);
             for fragment in &fragments {
                 assert_eq!(fragment.start, at);
                 at += fragment.duration;
+                assert_eq!(times(fragment)[0].0, decoded);
+                decoded = decode_end(fragment);
             }
             assert_eq!(at, 98 * FRAME);
+            assert_eq!(decoded, 97 * FRAME, "decoding runs one frame ahead");
+            assert!(fragments.iter().flat_map(times).all(|(decoded, shown)| shown >= decoded));
             assert_eq!(fragments.iter().filter(|fragment| fragment.last).count(), 2);
             assert_eq!(times(&fragments[0])[0], (0, 0));
             assert!(segmenter.complete());
@@ -306,7 +347,7 @@ mod tests {
         let (cuts, segments) = two_segments();
         let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
         let mut segmenter =
-            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let early: usize =
             packets(&segments, true).into_iter().take(20).map(|packet| segmenter.push(packet).len()).sum();
         assert_eq!(early, 2);
@@ -318,7 +359,7 @@ mod tests {
         let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
         let make = |start| {
             let mut segmenter =
-                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(start))
+                CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(start))
                     .expect("fits");
             run(&mut segmenter, packets(&segments, true))
         };
@@ -335,10 +376,10 @@ mod tests {
             CutList { timescale: 25_000, boundaries: vec![0, 48 * FRAME, 90 * FRAME], independent: false };
         let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
         let mut segmenter =
-            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let fragments = run(&mut segmenter, packets(&segments, true));
         let second: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.segment.0 == 1).collect();
-        assert_eq!(times(second[0])[0], (48 * FRAME, 50 * FRAME));
+        assert_eq!(times(second[0])[0], (47 * FRAME, 50 * FRAME));
         assert_eq!(segmenter.dropped, 0);
     }
 
@@ -350,7 +391,7 @@ mod tests {
             CutList { timescale: 25_000, boundaries: vec![0, 50 * FRAME, 90 * FRAME], independent: true };
         let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
         let mut segmenter =
-            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, SegmentIndex(0)).expect("fits");
+            CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let fragments = run(&mut segmenter, packets(&[gop(0, 48), second], false));
         assert_eq!(segmenter.dropped, 2);
         assert_eq!(fragments.iter().map(|fragment| fragment.duration).sum::<i64>(), 90 * FRAME);

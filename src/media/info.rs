@@ -78,6 +78,8 @@ pub struct VideoTrack {
     /// Frames per second; for variable rate the nominal one.
     pub frame_rate: FrameRate,
     pub constant_rate: bool,
+    /// Frames by which decoding runs ahead of presentation: B-frames.
+    pub reorder_frames: u8,
     pub interlaced: bool,
     pub colour: Colour,
     /// RFC 6381 codecs parameter made from the real configuration record; absent where none is defined.

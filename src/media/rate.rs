@@ -68,6 +68,17 @@ fn misplacement(rate: FrameRate, times: &[Nanos]) -> Option<Nanos> {
     in_place.then(|| sum / times.len() as Nanos)
 }
 
+/// Frames by which decoding has to run ahead, from presentation times in decode order: the smallest delay with
+/// which every picture has been decoded when its turn comes.
+pub fn reorder_frames(times_ns: &[Nanos]) -> u8 {
+    let mut sorted = times_ns.to_vec();
+    sorted.sort_unstable();
+    let late =
+        times_ns.iter().enumerate().map(|(n, time)| n.saturating_sub(sorted.partition_point(|t| t < time)));
+    // H.264 and HEVC reorder 16 pictures at most.
+    late.max().unwrap_or(0).min(16) as u8
+}
+
 /// Lengths of codec frames in samples that codecs use.
 const FRAME_SAMPLES: [u32; 12] = [120, 240, 480, 512, 576, 960, 1024, 1152, 1536, 1920, 2048, 2880];
 
@@ -129,6 +140,15 @@ mod tests {
         assert_eq!(frame_lattice(&uneven, 48_000), None);
         let clipped: Vec<Nanos> = (0..40).map(|n| (n * 20_000_000 - 6_500_000).max(0)).collect();
         assert_eq!(frame_lattice(&clipped, 48_000), Some((960, 393_500_000)));
+    }
+
+    #[test]
+    fn reordering_is_the_most_a_picture_comes_late() {
+        for (order, delay) in
+            [(vec![0, 1, 2, 3], 0), (vec![0, 3, 1, 2, 6, 4, 5], 1), (vec![0, 4, 2, 1, 3], 2)]
+        {
+            assert_eq!(reorder_frames(&order), delay, "{order:?}");
+        }
     }
 
     proptest! {

@@ -88,6 +88,8 @@ pub struct CopyVideo {
     pub grid: Option<FrameRate>,
     /// Nominal length of a frame in ticks.
     pub frame_ticks: i64,
+    /// Frames by which decoding runs ahead of presentation.
+    pub delay: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -37,6 +37,7 @@ pub fn video(
             spec.fragments,
             work.keyframes.clone(),
             work.frame_ticks,
+            work.delay,
             spec.start,
         )
         .ok_or_else(|| beyond(spec))?;

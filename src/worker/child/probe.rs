@@ -272,6 +272,9 @@ fn video_track(facts: TrackFacts, header: Option<&ContainerTrack>, track: &Track
         rotation: header.map_or(0, |header| header.rotation),
         frame_rate,
         constant_rate,
+        reorder_frames: rate::reorder_frames(
+            &track.packets.iter().map(|packet| packet.pts).collect::<Vec<_>>(),
+        ),
         interlaced: text("interlace-mode").is_some_and(|mode| mode != "progressive"),
         colour,
         codec_string: codec_string(&track.codec, &codec_config),
