@@ -45,7 +45,7 @@ impl Reading {
                 self.left.start += bytes.len() as u64;
                 self.ahead = (!self.left.is_empty()).then(|| self.begin());
             }
-            Err(error) => tracing::warn!(%error, "a file broke off"),
+            Err(error) => tracing::warn!(%error, "file broke off"),
         }
         Some((self, piece))
     }

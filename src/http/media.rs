@@ -49,7 +49,8 @@ pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> 
         return Ok(of_unknown_length(content_type(rendition), body::untold()));
     }
     let reader = encoders.segment(file, rendition, SegmentIndex(n)).await?;
-    stream(call.headers, content_type(rendition), reader, PATIENCE).await
+    let name = format!("{file}/{rendition}/{n}");
+    stream(call.headers, content_type(rendition), reader, PATIENCE, name).await
 }
 
 /// Audio renditions are named `a…`, video `v…`.
@@ -57,12 +58,13 @@ fn content_type(rendition: &str) -> &'static str {
     if rendition.starts_with('a') { "audio/mp4" } else { "video/mp4" }
 }
 
-/// What `reader` has and will have.
+/// What `reader` has and will have; `name` is for the log.
 pub async fn stream(
     headers: &HeaderMap,
     content_type: &'static str,
     mut reader: Box<dyn Segment>,
     patience: Patience,
+    name: String,
 ) -> Answer {
     if let Some(pieces) = reader.whole() {
         return sized(headers, content_type, &pieces);
@@ -75,12 +77,12 @@ pub async fn stream(
     if let Ok(ready) = tokio::time::timeout(patience.headers, reader.ready()).await {
         ready?;
     }
-    let body = body::growing(None, reader, async |mut reader: Box<dyn Segment>| {
+    let body = body::growing(None, (reader, name), async |(mut reader, name): (Box<dyn Segment>, String)| {
         let fragment = reader.next().await?.map_err(|error| {
-            tracing::warn!(%error, "a segment broke off");
+            tracing::warn!(segment = name, %error, "segment broke off");
             io::Error::other(error)
         });
-        Some((reader, fragment))
+        Some(((reader, name), fragment))
     });
     Ok(of_unknown_length(content_type, body))
 }

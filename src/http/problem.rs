@@ -1,6 +1,6 @@
 //! What a client is told when it does not get what it asked for: RFC 9457, "Problem Details for HTTP APIs".
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, InvalidHeaderValue, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -39,7 +39,15 @@ pub struct Problem {
     pub detail: String,
     /// For the log only.
     pub internal: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    told: Option<Told>,
+}
+
+/// What a header tells besides.
+#[derive(Debug)]
+enum Told {
+    RetryAfterSeconds(u16),
+    Allow(String),
+    LengthInBytes(u64),
 }
 
 #[derive(Serialize)]
@@ -102,8 +110,8 @@ impl Kind {
 
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let retry = kind.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
-        Self { kind, detail: detail.into(), internal: None, header: retry }
+        let told = kind.retry_after_s().map(Told::RetryAfterSeconds);
+        Self { kind, detail: detail.into(), internal: None, told }
     }
 
     pub fn internal(error: impl ToString) -> Self {
@@ -119,22 +127,14 @@ impl Problem {
         Self::new(Kind::NotFound, "GET /api/openapi.json lists all addresses.")
     }
 
-    pub fn method_not_allowed(allow: &str) -> Self {
-        let allowed = HeaderValue::from_str(allow).ok();
-        Self {
-            header: allowed.map(|value| (ALLOW, value)),
-            ..Self::new(Kind::MethodNotAllowed, format!("Allowed are {allow}."))
-        }
+    pub fn method_not_allowed(allow: String) -> Self {
+        let problem = Self::new(Kind::MethodNotAllowed, format!("Allowed are {allow}."));
+        Self { told: Some(Told::Allow(allow)), ..problem }
     }
 
-    /// RFC 9110 section 15.5.17: "a server [...] SHOULD generate a Content-Range header field specifying the
-    /// current length of the selected representation".
     pub fn range_not_satisfiable(length: u64) -> Self {
-        let header = HeaderValue::from_str(&format!("bytes */{length}")).ok();
-        Self {
-            header: header.map(|value| (CONTENT_RANGE, value)),
-            ..Self::new(Kind::RangeNotSatisfiable, format!("There are {length} bytes."))
-        }
+        let problem = Self::new(Kind::RangeNotSatisfiable, format!("There are {length} bytes."));
+        Self { told: Some(Told::LengthInBytes(length)), ..problem }
     }
 
     pub fn status(&self) -> StatusCode {
@@ -142,7 +142,8 @@ impl Problem {
     }
 
     pub fn into_response(self, request_id: &str) -> Response<Body> {
-        let (status, name, title) = self.kind.parts();
+        let status = self.status();
+        let (_, name, title) = self.kind.parts();
         let details = Details {
             kind: format!("/problems/{name}"),
             title,
@@ -156,9 +157,21 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = self.header {
+        if let Some((name, Ok(value))) = self.told.map(Told::header) {
             headers.insert(name, value);
         }
         response
+    }
+}
+
+impl Told {
+    fn header(self) -> (HeaderName, Result<HeaderValue, InvalidHeaderValue>) {
+        match self {
+            Self::RetryAfterSeconds(seconds) => (RETRY_AFTER, Ok(seconds.into())),
+            Self::Allow(methods) => (ALLOW, methods.try_into()),
+            // RFC 9110 section 15.5.17: "a server [...] SHOULD generate a Content-Range header field specifying
+            // the current length of the selected representation".
+            Self::LengthInBytes(length) => (CONTENT_RANGE, format!("bytes */{length}").try_into()),
+        }
     }
 }

@@ -52,16 +52,11 @@ where
     let (parts, body) = request.into_parts();
     let mut route = None;
     let answer = answer(context, &parts, body, peer, &mut route).await;
-    let mut response = match answer {
-        Ok(response) => response,
-        Err(problem) => {
-            if let Some(internal) = &problem.internal {
-                match problem.status().is_server_error() {
-                    true => tracing::warn!(id, path = parts.uri.path(), internal, "request failed"),
-                    false => tracing::debug!(id, path = parts.uri.path(), internal, "request refused"),
-                }
-            }
-            problem.into_response(&id)
+    let (mut response, internal) = match answer {
+        Ok(response) => (response, None),
+        Err(mut problem) => {
+            let internal = problem.internal.take();
+            (problem.into_response(&id), internal)
         }
     };
     dress(&mut response, route.as_ref(), &id);
@@ -72,8 +67,8 @@ where
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let route = route.as_ref().map(Route::template);
     match response.status().is_server_error() {
-        true => tracing::warn!(id, method, path, route, status, ms, %peer, "request"),
-        false => tracing::debug!(id, method, path, route, status, ms, %peer, "request"),
+        true => tracing::warn!(id, method, path, route, status, ms, %peer, internal, "request"),
+        false => tracing::debug!(id, method, path, route, status, ms, %peer, internal, "request"),
     }
     response
 }
@@ -105,7 +100,7 @@ where
         return Ok(options(route));
     }
     if !route.methods().contains(&parts.method) {
-        return Err(Problem::method_not_allowed(&allowed(route)));
+        return Err(Problem::method_not_allowed(allowed(route)));
     }
     let body = match route.body_limit() {
         0 => Bytes::new(),

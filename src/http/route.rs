@@ -169,10 +169,8 @@ impl Route {
     pub fn cache(&self) -> Cache {
         match self {
             Self::Page(name) if name.starts_with(HASHED_ASSETS) => Cache::Immutable,
-            Self::Init(..) | Self::Segment(..) => Cache::Immutable,
-            // Its address carries the rendition's version, but the media's other addresses are what players
-            // keep, and a superseded playlist should say so.
-            Self::MediaPlaylist(..) => Cache::Revalidate,
+            // The rendition's name carries its version.
+            Self::MediaPlaylist(..) | Self::Init(..) | Self::Segment(..) => Cache::Immutable,
             Self::Page(_) | Self::HlsIndex(_) | Self::DashManifest(_) | Self::Direct(_) => Cache::Revalidate,
             Self::Health
             | Self::Ready

@@ -14,19 +14,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Context, Segment, Streams, respond};
+use super::film::film;
+pub use super::film::{AUDIO, VIDEO};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::{HeadState, HeadStatus, StartOptions, StopReport, StreamError};
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
-use crate::rendition::{
-    AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
-};
-use crate::timeline::{CutList, FragmentRule, FrameRate, SegmentIndex};
+use crate::rendition::Presentation;
+use crate::timeline::SegmentIndex;
 
-pub const VIDEO: &str = "vcopy-3f9a5c0b7e21";
-pub const AUDIO: &str = "a0-aac-3f9a5c0b7e21";
 pub const PEER: &str = "192.168.1.7";
 
 /// Finds two seconds of nothing, but in files with a telling name.
@@ -61,7 +59,7 @@ pub struct FakeSegment {
 }
 
 impl FakeSegment {
-    pub fn new(growth: watch::Receiver<Growth>) -> Box<dyn Segment> {
+    pub fn reading(growth: watch::Receiver<Growth>) -> Box<dyn Segment> {
         Box::new(Self { growth, next: 0 })
     }
 }
@@ -123,7 +121,7 @@ impl FakeStreams {
 
 impl Streams for FakeStreams {
     fn presentation(&self, _: FileId) -> BoxFuture<'_, Result<Arc<Presentation>, StreamError>> {
-        Box::pin(async { self.fail().map(|()| Arc::new(presentation())) })
+        Box::pin(async { self.fail().map(|()| Arc::new(film())) })
     }
 
     fn init<'a>(&'a self, _: FileId, rendition: &'a str) -> BoxFuture<'a, Result<Bytes, StreamError>> {
@@ -137,7 +135,7 @@ impl Streams for FakeStreams {
         segment: SegmentIndex,
     ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>> {
         self.segments_asked.lock().unwrap().push(segment.0);
-        Box::pin(async { self.fail().map(|()| FakeSegment::new(self.growth.subscribe())) })
+        Box::pin(async { self.fail().map(|()| FakeSegment::reading(self.growth.subscribe())) })
     }
 
     fn start(
@@ -165,55 +163,6 @@ impl Streams for FakeStreams {
             waiters: 1,
             state: HeadState::Running,
         }]
-    }
-}
-
-fn presentation() -> Presentation {
-    let rate = FrameRate { num: 24_000, den: 1001 };
-    // Long enough for a playlist worth compressing.
-    let video_cuts =
-        CutList { timescale: 24_000, boundaries: (0..=200).map(|n| n * 48_048).collect(), independent: true };
-    let audio_cuts =
-        CutList { timescale: 48_000, boundaries: (0..=200).map(|n| n * 96_256).collect(), independent: true };
-    let picture = VideoForm {
-        codec: "h264".into(),
-        width: 1920,
-        height: 1080,
-        sample_aspect: (1, 1),
-        frame_rate: rate,
-        constant_rate: true,
-        colour: crate::media::Colour::default(),
-        kbps: 0,
-    };
-    let sound = AudioForm {
-        codec: "aac".into(),
-        channels: 2,
-        sample_rate: 48_000,
-        samples_per_frame: 1024,
-        language: Some("en".into()),
-        label: "English".into(),
-        default: true,
-        kbps: 160,
-    };
-    let rendition = |name: &str, cuts: CutList, media: RenditionMedia| {
-        Arc::new(Rendition {
-            id: RenditionId(name.into()),
-            track: 0,
-            copied: name == VIDEO,
-            cuts,
-            keyframes: Vec::new(),
-            fragments: FragmentRule { first: 4004, part: 8008 },
-            bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
-            codec_string: if name == VIDEO { "avc1.640028".into() } else { "mp4a.40.2".into() },
-            media,
-        })
-    };
-    Presentation {
-        info: Arc::new(testing::media(2_000_000_000)),
-        duration_ns: 2_000_000_000,
-        video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
-        audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
-        reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
     }
 }
 

@@ -5,6 +5,7 @@ mod api;
 mod description;
 mod direct;
 mod file;
+mod film;
 mod fixture;
 mod manifests;
 mod media;

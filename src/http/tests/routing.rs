@@ -82,7 +82,7 @@ fn what_never_changes_under_its_address_is_kept_for_ever() {
         ("/assets/app-1a2b.js", Cache::Immutable),
         (&format!("/media/{ID}/{VIDEO}/0.m4s"), Cache::Immutable),
         (&format!("/media/{ID}/{VIDEO}/init.mp4"), Cache::Immutable),
-        (&format!("/media/{ID}/{VIDEO}/index.m3u8"), Cache::Revalidate),
+        (&format!("/media/{ID}/{VIDEO}/index.m3u8"), Cache::Immutable),
         (&format!("/hls/{ID}/index.m3u8"), Cache::Revalidate),
         ("/api/files", Cache::No),
     ] {

@@ -80,6 +80,21 @@ async fn a_segment_that_breaks_off_ends_without_its_last_chunk() {
 }
 
 #[tokio::test]
+async fn head_of_a_segment_claims_no_length() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    let (mut connection, stop, server) = served(&service).await;
+    let request = format!("HEAD /media/{id}/{VIDEO}/0.m4s HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let head = read_to(&mut connection, "\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("\ncontent-length:"), "{head}");
+    // The next answer follows at once: there was no body.
+    ask(&mut connection, "/healthz").await;
+    assert!(read_to(&mut connection, "ok\n").await.starts_with("HTTP/1.1 200 "));
+    stop.cancel();
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn http_2_is_spoken_to_those_who_begin_with_it() {
     let service = service();
     let (mut connection, stop, server) = served(&service).await;

@@ -1,0 +1,61 @@
+//! The one film of all streams: a copied picture and a track of sound.
+
+use std::sync::Arc;
+
+use crate::catalogue::testing;
+use crate::rendition::{
+    AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
+};
+use crate::timeline::{CutList, FragmentRule, FrameRate};
+
+pub const VIDEO: &str = "vcopy-3f9a5c0b7e21";
+pub const AUDIO: &str = "a0-aac-3f9a5c0b7e21";
+
+pub fn film() -> Presentation {
+    let rate = FrameRate { num: 24_000, den: 1001 };
+    // Long enough for a playlist worth compressing.
+    let video_cuts =
+        CutList { timescale: 24_000, boundaries: (0..=200).map(|n| n * 48_048).collect(), independent: true };
+    let audio_cuts =
+        CutList { timescale: 48_000, boundaries: (0..=200).map(|n| n * 96_256).collect(), independent: true };
+    let picture = VideoForm {
+        codec: "h264".into(),
+        width: 1920,
+        height: 1080,
+        sample_aspect: (1, 1),
+        frame_rate: rate,
+        constant_rate: true,
+        colour: crate::media::Colour::default(),
+        kbps: 0,
+    };
+    let sound = AudioForm {
+        codec: "aac".into(),
+        channels: 2,
+        sample_rate: 48_000,
+        samples_per_frame: 1024,
+        language: Some("en".into()),
+        label: "English".into(),
+        default: true,
+        kbps: 160,
+    };
+    let rendition = |name: &str, cuts: CutList, media: RenditionMedia| {
+        Arc::new(Rendition {
+            id: RenditionId(name.into()),
+            track: 0,
+            copied: name == VIDEO,
+            cuts,
+            keyframes: Vec::new(),
+            fragments: FragmentRule { first: 4004, part: 8008 },
+            bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
+            codec_string: if name == VIDEO { "avc1.640028".into() } else { "mp4a.40.2".into() },
+            media,
+        })
+    };
+    Presentation {
+        info: Arc::new(testing::media(2_000_000_000)),
+        duration_ns: 2_000_000_000,
+        video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
+        audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
+        reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
+    }
+}
