@@ -288,7 +288,7 @@ mod tests {
         let mut at = traf.tfdt.as_ref().expect("tfdt").base_media_decode_time as i64;
         let mut times = Vec::new();
         for entry in &traf.trun[0].samples {
-            times.push((at, at + i64::from(entry.cts.unwrap_or(0))));
+            times.push((at, at + entry.cts.unwrap_or(0)));
             at += i64::from(entry.duration.or(traf.tfhd.default_sample_duration).expect("a duration"));
         }
         times

@@ -122,7 +122,7 @@ fn copy(track: &VideoTrack, index: &KeyframeIndex, settings: &PlanSettings<'_>) 
         sample_aspect: track.sample_aspect,
         frame_rate: rate,
         constant_rate: track.constant_rate,
-        colour: track.colour.clone(),
+        colour: source_colour(track),
         kbps: 0,
     });
     let id = rendition_id("vcopy", settings.content_version, &media, &cuts, fragments);
@@ -209,10 +209,23 @@ pub fn encoder_level(form: &VideoForm) -> String {
     h264::level_text(h264::level(form.width, form.height, form.frame_rate.as_f64(), peak))
 }
 
+/// The source's colour; where it does not say, what decoders take for granted: BT.601 for standard definition,
+/// BT.709 above. Copy and rungs then say the same, and a switch between them changes no colour.
+fn source_colour(track: &VideoTrack) -> Colour {
+    const STANDARD_DEFINITION_LINES: u32 = 576;
+    let colour = &track.colour;
+    if (colour.primaries, colour.transfer, colour.matrix) != (2, 2, 2) {
+        return colour.clone();
+    }
+    let code = if track.height <= STANDARD_DEFINITION_LINES { 6 } else { 1 };
+    Colour { primaries: code, transfer: code, matrix: code, ..colour.clone() }
+}
+
 /// What comes out of the encoders: the source's colour where 8-bit displays know it, BT.709 for the rest.
 fn sdr_colour(track: &VideoTrack) -> Colour {
-    match (track.colour.primaries, track.colour.matrix) {
-        (5 | 6, 5 | 6) => Colour { full_range: false, hdr: None, ..track.colour.clone() },
+    let colour = source_colour(track);
+    match (colour.primaries, colour.matrix) {
+        (5 | 6, 5 | 6) => Colour { full_range: false, hdr: None, ..colour },
         _ => Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None },
     }
 }

@@ -155,21 +155,25 @@ impl CutList {
         let closed: Vec<Nanos> = keyframes.iter().filter(|k| k.closed()).map(|k| k.pts_ns).collect();
         let independent = keyframes.first().is_some_and(Keyframe::closed)
             && longest_gap(&closed, end_ns) <= 2 * longest_gap_of(keyframes, end_ns).max(targets.segment_ns);
-        let candidates: Vec<Nanos> =
-            if independent { closed } else { keyframes.iter().map(|k| k.earliest_ns).collect() };
-        let first = *candidates.first()?;
+        // Where the segment starts, and the keyframe's own time, which tells how far apart two of them are.
+        let candidates: Vec<(Nanos, Nanos)> = keyframes
+            .iter()
+            .filter(|keyframe| keyframe.closed() || !independent)
+            .map(|keyframe| (keyframe.earliest_ns.min(keyframe.pts_ns), keyframe.pts_ns))
+            .collect();
+        let (first, mut last_pts) = *candidates.first()?;
         if first < 0 {
             return None;
         }
         let mut boundaries = vec![tick(first)];
         let mut last_ns = first;
-        for &at in &candidates[1..] {
-            if at - last_ns >= targets.segment_ns
+        for &(at, pts) in &candidates[1..] {
+            if pts - last_pts >= targets.segment_ns
                 && at < end_ns
                 && tick(at) > boundaries[boundaries.len() - 1]
             {
                 boundaries.push(tick(at));
-                last_ns = at;
+                (last_ns, last_pts) = (at, pts);
             }
         }
         if boundaries.len() > 1 && end_ns - last_ns < TAIL_NS {
