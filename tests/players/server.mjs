@@ -11,6 +11,9 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? path.resolve(here, '../../target');
 
 export const binary = process.env.MILLRACE_BIN ?? path.join(target, 'debug', 'millrace');
+// The server takes MILLRACE_… for settings and refuses those it does not know.
+const plain = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')));
+
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
 export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-players-'));
 
@@ -91,7 +94,7 @@ export async function startServer({ library, libraries = { Films: library }, hom
   const root = home ?? temporary();
   const args = ['serve', '--listen', '127.0.0.1:0', '--state-dir', path.join(root, 'state'), '--cache-dir', path.join(root, 'cache')];
   for (const [name, dir] of Object.entries(libraries)) args.push('--library', `${name}=${dir}`);
-  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
+  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...plain, ...environment } });
   let out = '', log = '', ended = null;
   child.stdout.setEncoding('utf8').on('data', text => { out += text; });
   child.stderr.setEncoding('utf8').on('data', text => { log = (log + text).slice(-200_000); });
