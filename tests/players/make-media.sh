@@ -20,8 +20,9 @@ h264=(-c:v libx264 -preset ultrafast -pix_fmt yuv420p)
 film h264_aac.mp4 -f lavfi -i "$(picture 640x360 25 10)" -f lavfi -i "$(tone 440 10)" \
   "${h264[@]}" -g 50 -c:a aac -b:a 96k -movflags +faststart
 
+# With B-frames, as most films have them: presentation order is not decoding order.
 film h264_ac3.mkv -f lavfi -i "$(picture 640x360 24000/1001 10)" -f lavfi -i "$(tone 440 10)" \
-  "${h264[@]}" -g 48 -c:a ac3 -b:a 192k -ac 2
+  "${h264[@]}" -bf 2 -x264-params b-adapt=0 -g 48 -c:a ac3 -b:a 192k -ac 2
 
 film hevc10.mkv -f lavfi -i "$(picture 640x360 24 10)" -f lavfi -i "$(tone 440 10)" \
   -c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=48 -pix_fmt yuv420p10le -c:a aac -b:a 96k
