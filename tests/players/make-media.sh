@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes the films the player tests play: make-media.sh DIR. A file that is there already is kept.
+set -euo pipefail
+dir=${1:?usage: make-media.sh DIR}
+mkdir -p "$dir"
+
+# film NAME ARGUMENT…: encodes into a temporary name first, so that an interrupted run leaves nothing half made.
+film() {
+  local name=$1; shift
+  [[ -s $dir/$name ]] && return 0
+  local part="$dir/.part-$$.${name##*.}"
+  if ! ffmpeg -nostdin -v error -y "$@" "$part"; then rm -f "$part"; echo "make-media: $name failed" >&2; return 1; fi
+  mv "$part" "$dir/$name"
+}
+
+picture() { echo "testsrc2=size=$1:rate=$2:duration=$3"; }
+tone() { echo "sine=frequency=$1:sample_rate=48000:duration=$2"; }
+h264=(-c:v libx264 -preset ultrafast -pix_fmt yuv420p)
+
+film h264_aac.mp4 -f lavfi -i "$(picture 640x360 25 10)" -f lavfi -i "$(tone 440 10)" \
+  "${h264[@]}" -g 50 -c:a aac -b:a 96k -movflags +faststart
+
+# With B-frames, as most films have them: presentation order is not decoding order.
+film h264_ac3.mkv -f lavfi -i "$(picture 640x360 24000/1001 10)" -f lavfi -i "$(tone 440 10)" \
+  "${h264[@]}" -bf 2 -x264-params b-adapt=0 -g 48 -c:a ac3 -b:a 192k -ac 2
+
+film hevc10.mkv -f lavfi -i "$(picture 640x360 24 10)" -f lavfi -i "$(tone 440 10)" \
+  -c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=48 -pix_fmt yuv420p10le -c:a aac -b:a 96k
+
+film vp9_opus.webm -f lavfi -i "$(picture 320x180 30 8)" -f lavfi -i "$(tone 440 8)" \
+  -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -b:v 400k -g 60 -pix_fmt yuv420p -c:a libopus -b:a 64k
+
+# Two pictures of a 50 Hz source become the two fields of one 25i frame, so that its fields really differ.
+film mpeg2_interlaced.ts -f lavfi -i "$(picture 720x576 50 10)" -f lavfi -i "$(tone 440 10)" \
+  -vf tinterlace=interleave_top,setfield=tff -flags +ildct+ilme -top 1 -c:v mpeg2video -b:v 4M -g 12 -pix_fmt yuv420p \
+  -c:a mp2 -b:a 192k
+
+film xvid_mp3.avi -f lavfi -i "$(picture 640x360 25 10)" -f lavfi -i "$(tone 440 10)" \
+  -c:v mpeg4 -vtag XVID -q:v 5 -g 100 -bf 2 -pix_fmt yuv420p -c:a libmp3lame -b:a 128k
+
+words="$dir/.words-$$.srt"
+trap 'rm -f "$words"' EXIT
+clock() { printf '00:%02d:%02d,000' $(($1 / 60)) $(($1 % 60)); }
+for ((second = 0; second < 120; second += 4)); do
+  printf '%d\n%s --> %s\nSecond %d\n\n' $((second / 4 + 1)) "$(clock "$second")" "$(clock $((second + 2)))" "$second"
+done >"$words"
+
+film two_languages.mkv -f lavfi -i "$(picture 640x360 25 120)" -f lavfi -i "$(tone 440 120)" -f lavfi -i "$(tone 880 120)" \
+  -i "$words" -map 0:v -map 1:a -map 2:a -map 3:s "${h264[@]}" -g 50 -c:a aac -b:a 96k -c:s srt \
+  -metadata:s:a:0 language=eng -metadata:s:a:0 title=English -disposition:a:0 default \
+  -metadata:s:a:1 language=deu -metadata:s:a:1 title=Deutsch -disposition:a:1 0 -metadata:s:s:0 language=eng
