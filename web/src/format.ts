@@ -58,7 +58,8 @@ export function plainTitle(name: string): string {
 /** Up to two letters for a placeholder: "Big Buck Bunny.mkv" → "BB". */
 export function initials(name: string): string {
   const words = plainTitle(name).match(/[\p{L}\p{N}]+/gu) ?? [];
-  const telling = words.filter((word) => !/^(the|a|an|der|die|das|le|la|les)$/i.test(word));
+  const dull = /^(the|a|an|of|and|der|die|das|le|la|les|\d+p?)$/i;
+  const telling = words.filter((word) => !dull.test(word));
   const chosen = (telling.length ? telling : words).slice(0, 2);
   return chosen.map((word) => [...word][0]?.toUpperCase() ?? "").join("") || "▶";
 }

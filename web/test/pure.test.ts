@@ -23,6 +23,8 @@ test("lengths and sizes are short", () => {
 test("names become initials and codecs get their usual spelling", () => {
   assert.equal(initials("Big Buck Bunny.mkv"), "BB");
   assert.equal(initials("The.Third.Man.1949.mkv"), "TM");
+  assert.equal(initials("Sintel.2010.1080p.mkv"), "S");
+  assert.equal(initials("1917.mkv"), "1");
   assert.equal(initials("東京物語.mp4"), "東");
   assert.equal(plainTitle("a_b.c.mov"), "a b c");
   assert.equal(codecName("h265"), "HEVC");

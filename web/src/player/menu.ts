@@ -23,6 +23,11 @@ export function menu(label: string, path: string): Menu {
     () => toggle(list.hidden),
     icon(path),
   );
+  // After a press with the mouse the keys go back to the film, else to the button.
+  let byKeyboard = false;
+  opener.addEventListener("click", (event) => {
+    byKeyboard = event.detail === 0;
+  });
   const element = h("div", { class: "has-menu", hidden: true }, opener, list);
 
   const toggle = (open: boolean) => {
@@ -33,9 +38,11 @@ export function menu(label: string, path: string): Menu {
   const items = () => Array.from(list.querySelectorAll<HTMLElement>("button"));
   const close = () => {
     if (list.hidden) return false;
-    const inside = list.contains(document.activeElement);
+    if (list.contains(document.activeElement)) {
+      if (byKeyboard) opener.focus();
+      else (document.activeElement as HTMLElement).blur();
+    }
     toggle(false);
-    if (inside) opener.focus();
     return true;
   };
 
