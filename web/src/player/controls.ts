@@ -36,7 +36,7 @@ function face(element: HTMLButtonElement, label: string, path: string): void {
 
 export function controls(actions: Actions): Controls {
   const control = { class: "control" };
-  const play = button(text.play, control, actions.toggle, icon(icons.play));
+  const play = button(text.play, { class: "control toggle" }, actions.toggle, icon(icons.play));
   const back = button(text.back10, control, () => actions.skip(-10), icon(icons.back10));
   const forward = button(text.forward10, control, () => actions.skip(10), icon(icons.forward10));
   const mute = button(text.mute, control, actions.mute, icon(icons.volume));

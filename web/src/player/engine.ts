@@ -28,7 +28,8 @@ export function supports(mime: string): boolean {
 const retry = { timeout: 60_000, connectionTimeout: 30_000, stallTimeout: 20_000 };
 
 const config = {
-  abr: { enabled: false, defaultBandwidthEstimate: 1e9 },
+  // The browser's guess of the line would win over the estimate and start with a small picture.
+  abr: { enabled: false, defaultBandwidthEstimate: 1e9, useNetworkInformation: false },
   streaming: {
     bufferingGoal: 20,
     rebufferingGoal: 0.1,

@@ -101,6 +101,7 @@ export function play(root: HTMLElement, id: string): () => void {
       starting = true;
       broken = false;
       view.trouble(null);
+      view.element.classList.add("starting");
       view.waiting(text.starting);
     },
     ready: (resumedAt) => {
@@ -108,6 +109,7 @@ export function play(root: HTMLElement, id: string): () => void {
       fillMenus();
       if (resumedAt) view.notice(text.resumed(clock(resumedAt)));
       void tryToPlay();
+      view.element.classList.remove("starting");
     },
     failed: (error) => {
       broken = true;

@@ -80,6 +80,7 @@ export function stage(
     },
     trouble(what, onRetry) {
       trouble.hidden = what === null;
+      element.classList.toggle("broken", what !== null);
       if (!what) return;
       replace(
         trouble,
@@ -92,6 +93,7 @@ export function stage(
     },
     askToPlay(ask) {
       play.hidden = !ask;
+      element.classList.toggle("asking", ask);
       if (ask) play.focus();
     },
     notice(words) {
