@@ -1,0 +1,60 @@
+// As much of Shaka Player as this page uses, loosely typed; the library is a chunk of its own.
+
+export interface VariantTrack {
+  id: number;
+  active: boolean;
+  height: number | null;
+  bandwidth: number;
+  language: string;
+  label: string | null;
+  audioId: number | null;
+  audioCodec: string | null;
+}
+
+export interface AudioTrack {
+  active: boolean;
+  language: string;
+  label: string | null;
+  channelsCount?: number | null;
+}
+
+export interface ShakaError {
+  code: number;
+  category: number;
+  severity: number;
+  data: unknown[];
+}
+
+export interface ShakaPlayer {
+  attach(video: HTMLMediaElement): Promise<void>;
+  configure(config: object): boolean;
+  configurationForLowLatency?(config: object): void;
+  load(url: string, at?: number | null): Promise<void>;
+  unload(): Promise<void>;
+  destroy(): Promise<void>;
+  getVariantTracks(): VariantTrack[];
+  selectVariantTrack(track: VariantTrack, clearBuffer?: boolean): void;
+  getAudioTracks?(): AudioTrack[];
+  selectAudioTrack?(track: AudioTrack): void;
+  retryStreaming(): boolean;
+  addEventListener(name: string, listener: (event: Event & { detail?: unknown }) => void): void;
+}
+
+export interface Shaka {
+  Player: { new (): ShakaPlayer; isBrowserSupported(): boolean };
+  polyfill: { installAll(): void };
+}
+
+export async function importShaka(): Promise<Shaka> {
+  const module: unknown = await import("shaka-player/dist/shaka-player.compiled.js");
+  const shaka = ((module as { default?: unknown }).default ?? module) as Shaka;
+  shaka.polyfill.installAll();
+  return shaka;
+}
+
+export function isShakaError(error: unknown): error is ShakaError {
+  return typeof error === "object" && error !== null && "code" in error && "category" in error;
+}
+
+/** Shaka's category for what the browser could not append or decode. */
+export const MEDIA_CATEGORY = 3;
