@@ -1,6 +1,6 @@
 # Two commands are enough: `make run` and `make test`. CARGO_TARGET_DIR is honoured.
 
-export CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
 # A folder of media to serve, as in: make run LIBRARY=~/Videos. Without one, a demo is made.
@@ -12,16 +12,16 @@ WEB_INPUTS := $(shell find web -type f -not -path '*/node_modules/*' -not -path 
 .NOTPARALLEL:
 .PHONY: run test build bench verify lint packages test-packages
 
-run: packages build
+run: build
 	$(if $(LIBRARY),,tools/demo-library demo)
 	folder=$$(realpath -e "$(FOLDER)") && exec "$(MILLRACE)" serve --library "$$folder"
 
 test: test-packages web/dist/index.html
 	cargo test --locked
 	cd web && npm test
-	if [ -d tests/players ]; then cd tests/players && npm ci --no-audit --no-fund && node --test; fi
+	cd tests/players && npm ci --no-audit --no-fund && npm test
 
-build: web/dist/index.html
+build: packages web/dist/index.html
 	cargo build --release --locked
 
 bench: packages web/dist/index.html
