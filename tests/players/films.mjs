@@ -80,10 +80,27 @@ export function timescale(init) {
   return mdhd.readUInt32BE(mdhd[0] === 1 ? 20 : 12);
 }
 
-/** The decode time a segment starts at, in ticks. */
-export function decodeTime(segment) {
-  const tfdt = inside(segment, 'moof', 'traf', 'tfdt');
-  return tfdt[0] === 1 ? Number(tfdt.readBigUInt64BE(4)) : tfdt.readUInt32BE(4);
+/** When the first picture of a segment is shown, in ticks: decode times of all its
+fragments plus composition offsets. Copies with B-frames are decoded ahead of that. */
+export function shownFrom(segment) {
+  let first = Infinity;
+  for (const { type, body } of boxes(segment)) {
+    if (type !== 'moof') continue;
+    const traf = boxes(body).find(box => box.type === 'traf').body;
+    const [tfhd, tfdt, trun] = ['tfhd', 'tfdt', 'trun'].map(kind => boxes(traf).find(box => box.type === kind).body);
+    const flags = trun.readUInt32BE(0) & 0xffffff;
+    let at = tfdt[0] === 1 ? Number(tfdt.readBigUInt64BE(4)) : tfdt.readUInt32BE(4);
+    let field = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
+    const next = present => (present ? ((field += 4), trun.readInt32BE(field - 4)) : undefined);
+    for (let n = 0; n < trun.readUInt32BE(4); n += 1) {
+      const length = next(flags & 0x100) ?? tfhd.readUInt32BE(8);
+      next(flags & 0x200);
+      next(flags & 0x400);
+      first = Math.min(first, at + (next(flags & 0x800) ?? 0));
+      at += length;
+    }
+  }
+  return first;
 }
 
 /** Fetches init and segment `n` of the first variant of a file: it answers and has the boxes of a fragment. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { decodeTime, films, playlist, timescale, variants } from './films.mjs';
+import { shownFrom, films, playlist, timescale, variants } from './films.mjs';
 import { media, raw, startServer } from './server.mjs';
 
 let server;
@@ -81,13 +81,13 @@ for (const film of films) {
           assert.equal(answer.headers.get('content-type'), 'video/mp4');
           const bytes = Buffer.from(await answer.arrayBuffer());
           assert.match(bytes.toString('latin1', 4, 8), /^(styp|moof|prft|emsg|sidx)$/, `segment ${n} of ${variant.rendition}`);
-          starts.set(n, decodeTime(bytes) / ticks);
+          starts.set(n, shownFrom(bytes) / ticks);
         }
         // Sound may lead: then the first picture is shown a little after 0, and all the others with it.
         const lead = starts.get(0);
         assert.ok(lead >= 0 && lead < 0.1, `${variant.rendition} starts at ${lead} s`);
         const off = wanted.map(n => [n, list.segments[n].start, starts.get(n) - lead]).filter(([, said, is]) => Math.abs(said - is) > 0.001);
-        assert.deepEqual(off, [], `${variant.rendition}: [segment, by EXTINF, by tfdt]`);
+        assert.deepEqual(off, [], `${variant.rendition}: [segment, by EXTINF, by its fragments]`);
       }
     });
   });
