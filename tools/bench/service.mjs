@@ -20,6 +20,12 @@ export class Service {
         service.child = spawn(binary, ["serve", "--library", library, "--listen", "127.0.0.1:0", ...folders], {
             stdio: ["ignore", "pipe", process.env.BENCH_LOG ? "inherit" : "ignore"],
         });
+        service.ended = new Promise((resolve) => {
+            service.child.once("exit", (code, signal) => {
+                if (!service.stopping) console.error(`The service ended by itself: ${signal ?? code}; BENCH_LOG=1 shows its log`);
+                resolve();
+            });
+        });
         for await (const line of createInterface({ input: service.child.stdout })) {
             const port = /:(\d+)\//.exec(line)?.[1];
             if (port) {
@@ -31,9 +37,9 @@ export class Service {
     }
 
     async stop() {
-        const ended = new Promise((resolve) => this.child.once("exit", resolve));
+        this.stopping = true;
         this.child.kill("SIGTERM");
-        await ended;
+        await this.ended;
         this.agent.destroy();
         rmSync(this.folder, { recursive: true, force: true });
     }
@@ -85,19 +91,18 @@ export class Service {
         return { id: found.id, renditions: Object.fromEntries(renditions.map((one) => [one.id.split("-")[0], one])) };
     }
 
-    // Nothing is made, nothing is cached, the spare workers are back.
+    // Nothing is made, nothing is cached (what was still being written neither), the spare workers are back.
     async rest(...films) {
-        for (const { id } of films) await this.json("POST", `/api/stream/${id}/stop`, { purge: true });
-        for (;;) {
+        for (let still = 0; still < 2; ) {
+            let freed = 0;
+            for (const { id } of films) {
+                freed += (await this.json("POST", `/api/stream/${id}/stop`, { purge: true })).freed_bytes;
+            }
             const { streams } = await this.json("GET", "/api/streams");
             const workers = Number(/^millrace_workers (\d+)/m.exec(await this.bytes("GET", "/metrics"))[1]);
-            if (streams.length === 0 && workers === SPARE_WORKERS) break;
-            for (const { id } of films) await this.json("POST", `/api/stream/${id}/stop`, { purge: true });
-            await sleep(50);
+            still = freed === 0 && streams.length === 0 && workers === SPARE_WORKERS ? still + 1 : 0;
+            await sleep(200);
         }
-        // What was written last is dropped too; then everything is still.
-        for (const { id } of films) await this.json("POST", `/api/stream/${id}/stop`, { purge: true });
-        await sleep(400);
     }
 
     segmentPath(film, kind, segment) {
