@@ -24,8 +24,9 @@ test: test-packages web/dist/index.html
 build: packages web/dist/index.html
 	cargo build --release --locked
 
-bench: packages web/dist/index.html
-	cargo bench --locked
+# Beside ffmpeg and gst-launch; `tools/bench/run --write` puts the table into docs/benchmarks.md.
+bench: packages
+	tools/bench/run
 
 # Everything that takes long.
 verify: lint test bench

@@ -46,7 +46,9 @@ pub enum Command {
     Expect {
         at_ns: Nanos,
     },
+    /// With `purge`, segments that only memory holds go too.
     Stop {
+        purge: bool,
         reply: oneshot::Sender<StopReport>,
     },
 }
@@ -285,11 +287,12 @@ impl Actor {
                 self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
             }
             Command::Expect { at_ns } => self.expected_at = at_ns,
-            Command::Stop { reply } => {
+            Command::Stop { purge, reply } => {
                 let before = self.heads.len();
                 self.step(Event::Pressure);
-                let _gone =
-                    reply.send(StopReport { stopped_heads: before - self.heads.len(), freed_bytes: 0 });
+                let stopped_heads = before - self.heads.len();
+                let freed_bytes = if purge { self.drop_unstored() } else { 0 };
+                let _gone = reply.send(StopReport { stopped_heads, freed_bytes });
             }
         }
     }
@@ -510,6 +513,18 @@ impl Actor {
             self.growing.remove(&(rendition, segment));
             self.state.set_stored(RenditionIndex(rendition), segment, false);
         }
+    }
+
+    /// Drops the segments that only memory holds; the bytes it freed.
+    fn drop_unstored(&mut self) -> u64 {
+        let mut freed = 0;
+        for (rendition, segment) in std::mem::take(&mut self.unstored) {
+            if let Some(filling) = self.growing.remove(&(rendition, segment)) {
+                freed += filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            }
+            self.state.set_stored(RenditionIndex(rendition), segment, false);
+        }
+        freed
     }
 
     fn set_init(&mut self, rendition: usize, init: Bytes) {

@@ -182,13 +182,13 @@ impl Encoders {
         let mut report = StopReport::default();
         if let Some(encoder) = known {
             let (reply, answer) = oneshot::channel();
-            ask(&encoder, Command::Stop { reply }).await?;
+            ask(&encoder, Command::Stop { purge, reply }).await?;
             report = answer.await.map_err(|_| StreamError::ShuttingDown)?;
         }
         if purge {
             let shared = self.shared.clone();
             let freed = tokio::task::spawn_blocking(move || shared.store.purge(file)).await;
-            report.freed_bytes = freed.unwrap_or(0);
+            report.freed_bytes += freed.unwrap_or(0);
         }
         Ok(report)
     }

@@ -1,0 +1,162 @@
+// The service under test, as a client sees it.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { request, Agent } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const MOOF = Buffer.from("moof");
+const SPARE_WORKERS = 2;
+
+export class Service {
+    // A fresh one, which knows nothing, over a folder.
+    static async start(binary, library) {
+        const service = new Service();
+        service.folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+        service.agent = new Agent({ keepAlive: true });
+        const folders = ["--state-dir", join(service.folder, "state"), "--cache-dir", join(service.folder, "cache")];
+        service.child = spawn(binary, ["serve", "--library", library, "--listen", "127.0.0.1:0", ...folders], {
+            stdio: ["ignore", "pipe", process.env.BENCH_LOG ? "inherit" : "ignore"],
+        });
+        service.ended = new Promise((resolve) => {
+            service.child.once("exit", (code, signal) => {
+                if (!service.stopping) console.error(`The service ended by itself: ${signal ?? code}; BENCH_LOG=1 shows its log`);
+                resolve();
+            });
+        });
+        for await (const line of createInterface({ input: service.child.stdout })) {
+            const port = /:(\d+)\//.exec(line)?.[1];
+            if (port) {
+                service.port = Number(port);
+                return service;
+            }
+        }
+        throw new Error("the service did not start; BENCH_LOG=1 shows why");
+    }
+
+    async stop() {
+        this.stopping = true;
+        this.child.kill("SIGTERM");
+        await this.ended;
+        this.agent.destroy();
+        rmSync(this.folder, { recursive: true, force: true });
+    }
+
+    get pid() {
+        return this.child.pid;
+    }
+
+    open(method, path, body, agent = this.agent) {
+        return new Promise((resolve, reject) => {
+            const headers = body ? { "content-type": "application/json" } : {};
+            const sent = request({ host: "127.0.0.1", port: this.port, method, path, headers, agent }, resolve);
+            sent.once("error", reject);
+            sent.end(body && JSON.stringify(body));
+        });
+    }
+
+    async bytes(method, path, body) {
+        const response = await this.open(method, path, body);
+        const pieces = [];
+        for await (const piece of response) pieces.push(piece);
+        const whole = Buffer.concat(pieces);
+        if (response.statusCode >= 400) throw new Error(`${method} ${path}: ${response.statusCode} ${whole}`);
+        return whole;
+    }
+
+    async json(method, path, body) {
+        return JSON.parse(await this.bytes(method, path, body));
+    }
+
+    // Waits until every film is looked into and the hardware is examined.
+    async settled(films) {
+        for (;;) {
+            const { files } = await this.json("GET", "/api/files");
+            const { state } = await this.json("GET", "/api/hardware");
+            if (files.length >= films && state !== "examining") break;
+            await sleep(50);
+        }
+        const { files } = await this.json("GET", "/api/files");
+        for (const { id } of files) await this.json("GET", `/api/files/${id}`);
+        await this.rest();
+    }
+
+    // The film of that name with the ids of its renditions by kind: vcopy, v1080.
+    async film(name) {
+        const { files } = await this.json("GET", "/api/files");
+        const found = files.find((file) => file.name === name);
+        const { renditions } = await this.json("GET", `/api/files/${found.id}`);
+        return { id: found.id, renditions: Object.fromEntries(renditions.map((one) => [one.id.split("-")[0], one])) };
+    }
+
+    // Nothing is made, nothing is cached (what was still being written neither), the spare workers are back.
+    async rest(...films) {
+        for (let still = 0; still < 2; ) {
+            let freed = 0;
+            for (const { id } of films) {
+                freed += (await this.json("POST", `/api/stream/${id}/stop`, { purge: true })).freed_bytes;
+            }
+            const { streams } = await this.json("GET", "/api/streams");
+            const workers = Number(/^millrace_workers (\d+)/m.exec(await this.bytes("GET", "/metrics"))[1]);
+            still = freed === 0 && streams.length === 0 && workers === SPARE_WORKERS ? still + 1 : 0;
+            await sleep(200);
+        }
+    }
+
+    segmentPath(film, kind, segment) {
+        return `/media/${film.id}/${film.renditions[kind].id}/${segment}.m4s`;
+    }
+
+    // Seconds from the request to the first byte of the first fragment. The rest is not read.
+    async firstFragment(path) {
+        await this.bytes("GET", "/healthz");
+        const begin = performance.now();
+        const response = await this.open("GET", path);
+        let seen = Buffer.alloc(0);
+        for await (const piece of response) {
+            seen = Buffer.concat([seen, piece]);
+            if (seen.includes(MOOF)) {
+                const seconds = (performance.now() - begin) / 1000;
+                response.destroy();
+                return seconds;
+            }
+        }
+        throw new Error(`${path}: ${response.statusCode} ${seen.subarray(0, 300)}`);
+    }
+
+    // A viewer who reads segments from the start as fast as they come, until stopped.
+    watch(film, kind) {
+        const agent = new Agent({ keepAlive: true });
+        const viewer = { segments: 0, stopped: false };
+        const finished = (async () => {
+            for (let segment = 0; !viewer.stopped; segment += 1) {
+                const response = await this.open("GET", this.segmentPath(film, kind, segment), undefined, agent);
+                for await (const piece of response) if (viewer.stopped || !piece) break;
+                viewer.segments = segment + 1;
+            }
+        })().catch(() => {});
+        viewer.stop = async () => {
+            viewer.stopped = true;
+            agent.destroy();
+            await finished;
+        };
+        return viewer;
+    }
+
+    workers() {
+        const children = (pid) =>
+            readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+                readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+        return children(this.pid);
+    }
+}
+
+export function residentMegabytes(pid) {
+    try {
+        return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+    } catch {
+        return 0;
+    }
+}
