@@ -1,0 +1,281 @@
+//! What workers make of real films: every head, from wherever it starts, makes the fragments that the cut list
+//! promises, and they decode to the pictures and the sound of the source.
+
+mod support;
+
+use std::sync::Arc;
+
+use millrace::rendition::Rendition;
+use millrace::timeline::{Rounding, rescale};
+use support::{Film, Pictures, film, head, psnr, samples, sound};
+
+const PATTERN: &str = "testsrc2=s=320x180:d=12";
+const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
+
+/// Every kind of source, by name.
+fn source(name: &'static str) -> Arc<Film> {
+    let tone = |rate: u32| format!("-f lavfi -i sine=440:r={rate}:d=12");
+    let at = |rate: &str| format!("-f lavfi -i {PATTERN}:r={rate}");
+    let arguments = match name {
+        "b-frames.mp4" => format!("{} {} {X264} -bf 2 -g 50 -c:a aac -ac 2", at("25"), tone(44_100)),
+        "film.mkv" => {
+            format!("{} {} {X264} -bf 3 -g 48 -c:a ac3 -ac 2", at("24000/1001"), tone(48_000))
+        }
+        "edit-list.mp4" => {
+            let whole = "whole.mp4";
+            film(whole, &format!("{} {} {X264} -bf 2 -g 30 -c:a aac", at("30000/1001"), tone(48_000)));
+            format!("-ss 1.3 -i {whole} -c copy")
+        }
+        "open-gop.mkv" => format!(
+            "{} -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -x265-params keyint=55:bframes=3:open-gop=1:log-level=error",
+            at("25")
+        ),
+        "closed-gop.mkv" => format!(
+            "{} -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -x265-params keyint=55:bframes=3:open-gop=0:log-level=error",
+            at("25")
+        ),
+        "variable.mkv" => {
+            format!("{} -vf 'setpts=(N/25+0.012*sin(N)+0.3*floor(N/90))/TB' -fps_mode vfr {X264} -bf 2 -g 60", at("25"))
+        }
+        "broadcast.ts" => {
+            format!("{} {} {X264} -bf 2 -g 40 -c:a aac -ac 2", at("25"), tone(48_000))
+        }
+        "interlaced.ts" => format!(
+            "{} {} -c:v mpeg2video -pix_fmt yuv420p -flags +ilme+ildct -g 12 -bf 2 -b:v 3M -c:a mp2 -ac 2",
+            at("25"),
+            tone(48_000)
+        ),
+        "web.webm" => format!(
+            "{} {} -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 50 -c:a libopus -ac 2",
+            at("25"),
+            tone(48_000)
+        ),
+        "old.avi" => {
+            format!("{} {} -c:v mpeg4 -q:v 4 -vtag XVID -c:a libmp3lame -ac 2", at("25"), tone(44_100))
+        }
+        other => panic!("no source {other}"),
+    };
+    film(name, &arguments)
+}
+
+/// Problems of one film, all of them: one broken rendition does not hide another.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn check(&mut self, right: bool, what: impl FnOnce() -> String) {
+        if !right {
+            self.0.push(what());
+        }
+    }
+}
+
+impl Drop for Problems {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.0.is_empty(), "\n  {}\n", self.0.join("\n  "));
+        }
+    }
+}
+
+fn each_rendition(name: &'static str, check: impl Fn(&Arc<Film>, &Rendition, &str, &mut Problems)) {
+    let film = source(name);
+    let mut problems = Problems::default();
+    for rendition in film.plan.renditions() {
+        check(&film, rendition, rendition.id.kind(), &mut problems);
+    }
+}
+
+/// Everything that has to hold for the heads of a film.
+fn heads_of(name: &'static str) {
+    each_rendition(name, |film, rendition, kind, problems| {
+        tiles_its_cut_list(film, rendition, kind, problems);
+        starts_anywhere(film, rendition, kind, problems);
+        match rendition.video() {
+            Some(_) => shows_the_source(name, film, rendition, kind, problems),
+            None => sounds_clean(film, rendition, kind, problems),
+        }
+    });
+}
+
+fn tiles_its_cut_list(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems: &mut Problems) {
+    let made = match head(film, kind, 0) {
+        Ok(made) => made,
+        Err(error) => return problems.check(false, || format!("{kind}: {error}")),
+    };
+    problems.check(!made.early, || format!("{kind}: ended early"));
+    let mut at = rendition.cuts.start();
+    for fragment in &made.fragments {
+        let place = format!("{kind} segment {} part {}", fragment.segment.0, fragment.part);
+        problems.check(fragment.start == at, || format!("{place}: starts at {}, not {at}", fragment.start));
+        at = fragment.start + fragment.duration;
+        let Some(range) = rendition.cuts.range(fragment.segment) else {
+            return problems.check(false, || format!("{place}: is beyond the end"));
+        };
+        if fragment.part == 0 {
+            problems.check(fragment.start == range.start, || format!("{place}: not at {}", range.start));
+            let independent = fragment.independent || !rendition.cuts.independent;
+            problems.check(independent, || format!("{place}: is not independent"));
+        }
+        problems.check(fragment.last == (at == range.end), || format!("{place}: last, and ends at {at}"));
+        if !rendition.copied {
+            let end = rendition.fragments.fragment_end(&range, fragment.start);
+            problems.check(at == end, || format!("{place}: ends at {at}, the rule says {end}"));
+        }
+        let (decode_time, listed) = samples(fragment);
+        let sum: i64 = listed.iter().map(|(duration, _)| i64::from(*duration)).sum();
+        problems.check(decode_time == fragment.start, || format!("{place}: tfdt {decode_time}"));
+        problems
+            .check(sum == fragment.duration, || format!("{place}: samples {sum} of {}", fragment.duration));
+        problems.check(listed.iter().all(|(duration, _)| *duration > 0), || format!("{place}: empty sample"));
+    }
+    problems.check(at == rendition.cuts.end(), || format!("{kind}: ends at {at} of {}", rendition.cuts.end()));
+}
+
+/// Three places of a cut list to start a head at.
+fn places(rendition: &Rendition) -> Vec<u32> {
+    let count = rendition.cuts.segment_count();
+    let mut places: Vec<u32> = [1, count / 2, count - 1].into_iter().filter(|&k| 0 < k && k < count).collect();
+    places.dedup();
+    places
+}
+
+fn starts_anywhere(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems: &mut Problems) {
+    let Ok(whole) = head(film, kind, 0) else {
+        return;
+    };
+    for k in places(rendition) {
+        let made = match head(film, kind, k) {
+            Ok(made) => made,
+            Err(error) => {
+                problems.check(false, || format!("{kind} from {k}: {error}"));
+                continue;
+            }
+        };
+        let expected = whole.since(k);
+        problems.check(made.fragments.len() == expected.len(), || {
+            format!("{kind} from {k}: {} fragments, not {}", made.fragments.len(), expected.len())
+        });
+        let differs = made.fragments.iter().zip(expected).find(|(a, b)| {
+            let place = |f: &millrace::isobmff::Fragment| (f.segment, f.part, f.start, f.duration, f.last, f.independent);
+            place(a) != place(b) || samples(a) != samples(b) || (rendition.copied && a.bytes != b.bytes)
+        });
+        problems.check(differs.is_none(), || {
+            let (a, b) = differs.expect("checked");
+            format!(
+                "{kind} from {k}: segment {} part {} is {}+{} {:?} ({} bytes), from 0 {}+{} {:?} ({} bytes)",
+                b.segment.0, b.part, a.start, a.duration, samples(a), a.bytes.len(), b.start, b.duration,
+                samples(b), b.bytes.len()
+            )
+        });
+        problems.check(made.entry == whole.entry, || format!("{kind} from {k}: another sample entry"));
+    }
+}
+
+/// Like enough, after two encoders.
+const SAME_PICTURE_DB: f64 = 26.0;
+
+fn shows_the_source(name: &str, film: &Arc<Film>, rendition: &Rendition, kind: &str, problems: &mut Problems) {
+    let Ok(whole) = head(film, kind, 0) else {
+        return;
+    };
+    let shown = Pictures::of(whole.movie(&whole.fragments).path());
+    problems.check(shown.complaints.is_empty(), || format!("{kind}: ffmpeg says {}", shown.complaints));
+    let count: usize = whole.fragments.iter().map(|fragment| samples(fragment).1.len()).sum();
+    problems.check(shown.count() == count, || format!("{kind}: {} pictures of {count}", shown.count()));
+    for k in places(rendition) {
+        let Ok(made) = head(film, kind, k) else {
+            continue;
+        };
+        let from_here = Pictures::of(made.movie(&made.fragments).path());
+        // An open group of pictures cannot show its leading pictures without the group before.
+        if rendition.cuts.independent {
+            let complaints = &from_here.complaints;
+            problems.check(complaints.is_empty(), || format!("{kind} from {k}: ffmpeg says {complaints}"));
+            let before: usize = whole.until(k).iter().map(|fragment| samples(fragment).1.len()).sum();
+            for n in [0, 1, 5] {
+                let both = from_here.picture(n).zip(shown.picture(before + n));
+                let alike = both.map_or(0.0, |(a, b)| psnr(a, b));
+                problems.check(alike >= SAME_PICTURE_DB, || {
+                    format!("{kind} from {k}: picture {n} is only {alike:.1} dB like the one from 0")
+                });
+            }
+        }
+    }
+    // Variable rates and broken edges may show a picture twice; a constant source is shown one to one.
+    let film_pictures = Pictures::of(&film.path);
+    if !matches!(name, "variable.mkv") {
+        for n in (0..shown.count().min(film_pictures.count())).step_by(37) {
+            let best = (n.saturating_sub(3)..n + 4)
+                .filter_map(|m| Some((m, psnr(shown.picture(n)?, film_pictures.picture(m)?))))
+                .max_by(|a, b| a.1.total_cmp(&b.1));
+            problems.check(best.is_some_and(|(m, _)| m == n), || {
+                format!("{kind}: picture {n} is most like {best:?} of the source")
+            });
+        }
+    }
+}
+
+fn sounds_clean(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems: &mut Problems) {
+    let Ok(whole) = head(film, kind, 0) else {
+        return;
+    };
+    let channels = rendition.audio().map_or(2, |form| usize::from(form.channels));
+    let (heard, complaints) = sound(whole.movie(&whole.fragments).path(), channels);
+    problems.check(complaints.is_empty(), || format!("{kind}: ffmpeg says {complaints}"));
+    let rate = rendition.audio().map_or(48_000, |form| form.sample_rate);
+    let ticks = rendition.cuts.end() - rendition.cuts.start();
+    let expected = rescale(ticks, rendition.cuts.timescale, rate, Rounding::Nearest);
+    let missing = expected - heard[0].len() as i64;
+    problems.check(missing.abs() <= 2048, || format!("{kind}: {missing} samples missing"));
+}
+
+#[test]
+fn an_mp4_with_b_frames_is_made_exactly() {
+    heads_of("b-frames.mp4");
+}
+
+#[test]
+fn a_film_in_matroska_is_made_exactly() {
+    heads_of("film.mkv");
+}
+
+#[test]
+fn an_mp4_that_an_edit_list_shortens_is_made_exactly() {
+    heads_of("edit-list.mp4");
+}
+
+#[test]
+fn hevc_with_open_groups_is_made_exactly() {
+    heads_of("open-gop.mkv");
+}
+
+#[test]
+fn hevc_with_closed_groups_is_made_exactly() {
+    heads_of("closed-gop.mkv");
+}
+
+#[test]
+fn a_variable_rate_is_made_exactly() {
+    heads_of("variable.mkv");
+}
+
+#[test]
+fn a_transport_stream_is_made_exactly() {
+    heads_of("broadcast.ts");
+}
+
+#[test]
+fn an_interlaced_broadcast_is_made_exactly() {
+    heads_of("interlaced.ts");
+}
+
+#[test]
+fn a_webm_is_made_exactly() {
+    heads_of("web.webm");
+}
+
+#[test]
+fn an_old_avi_is_made_exactly() {
+    heads_of("old.avi");
+}
