@@ -35,7 +35,7 @@ fn source(name: &'static str) -> Arc<Film> {
             at("25")
         ),
         "variable.mkv" => {
-            format!("{} -vf 'setpts=(N/25+0.012*sin(N)+0.3*floor(N/90))/TB' -fps_mode vfr {X264} -bf 2 -g 60", at("25"))
+            format!("{} -vf 'settb=1/1000,setpts=(N/25+0.012*sin(N)+0.3*floor(N/90))/TB' -fps_mode vfr -enc_time_base -1 {X264} -bf 2 -g 60", at("25"))
         }
         "broadcast.ts" => {
             format!("{} {} {X264} -bf 2 -g 40 -c:a aac -ac 2", at("25"), tone(48_000))
