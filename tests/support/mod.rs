@@ -235,7 +235,8 @@ pub fn samples(fragment: &Fragment) -> (i64, Vec<(u32, i64)>) {
     let default = traf.tfhd.default_sample_duration;
     let samples = traf.trun[0].samples.iter();
     let decode_time = traf.tfdt.as_ref().expect("tfdt").base_media_decode_time as i64;
-    let listed = samples.map(|s| (s.duration.or(default).expect("a duration"), i64::from(s.cts.unwrap_or(0))));
+    let listed =
+        samples.map(|s| (s.duration.or(default).expect("a duration"), i64::from(s.cts.unwrap_or(0))));
     (decode_time, listed.collect())
 }
 
@@ -250,11 +251,15 @@ impl Pictures {
     pub const HEIGHT: usize = 90;
     const SIZE: usize = Self::WIDTH * Self::HEIGHT;
 
+    /// Every picture once.
     pub fn of(path: &Path) -> Self {
+        Self::with(path, "-fps_mode passthrough")
+    }
+
+    pub fn with(path: &Path, rate: &str) -> Self {
         let shape =
             format!("-vf scale={}:{}:flags=area -pix_fmt gray -f rawvideo -", Self::WIDTH, Self::HEIGHT);
-        let output =
-            ffmpeg(&format!("-i '{}' -map 0:v -fps_mode passthrough -threads 1 {shape}", path.display()));
+        let output = ffmpeg(&format!("-i '{}' -map 0:v {rate} -threads 1 {shape}", path.display()));
         Self { bytes: output.stdout, complaints: String::from_utf8_lossy(&output.stderr).into_owned() }
     }
 

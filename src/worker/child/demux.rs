@@ -101,7 +101,10 @@ pub fn start(
     watch_pads(demuxer, input, branch, &arrival);
     pipeline.set_state(gst::State::Playing).map_err(|e| start_failure(pipeline, &e))?;
     let (pad, probe, segment) = await_packet(pipeline, input, &arrival)?;
-    if let Some(from_ns) = from_ns {
+    // Without a seek, qtdemux ends a track of sync samples when its PTS passes the file's length, which an edit
+    // list puts before its last sample.
+    let shortened = input.container == Container::Mp4 && input.edit_offset_ns > 0;
+    if let Some(from_ns) = from_ns.or(shortened.then_some(0)) {
         seek(demuxer, input, segment.as_ref(), from_ns);
     }
     pad.remove_probe(probe);
@@ -219,14 +222,9 @@ fn seek(
     };
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
     let start = gst::ClockTime::from_nseconds(target.max(0) as u64);
-    let event = gst::event::Seek::new(
-        1.0,
-        flags,
-        gst::SeekType::Set,
-        start,
-        gst::SeekType::None,
-        gst::ClockTime::NONE,
-    );
+    // An end that is set to none: `SeekType::None` would keep the one that the demuxer took from the headers.
+    let stop = gst::ClockTime::NONE;
+    let event = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, gst::SeekType::Set, stop);
     let _refused = !demuxer.send_event(event);
 }
 
