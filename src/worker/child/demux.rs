@@ -101,10 +101,7 @@ pub fn start(
     watch_pads(demuxer, input, branch, &arrival);
     pipeline.set_state(gst::State::Playing).map_err(|e| start_failure(pipeline, &e))?;
     let (pad, probe, segment) = await_packet(pipeline, input, &arrival)?;
-    // Without a seek, qtdemux ends a track of sync samples when its PTS passes the file's length, which an edit
-    // list puts before its last sample.
-    let shortened = input.container == Container::Mp4 && input.edit_offset_ns > 0;
-    if let Some(from_ns) = from_ns.or(shortened.then_some(0)) {
+    if let Some(from_ns) = from_ns {
         seek(demuxer, input, segment.as_ref(), from_ns);
     }
     pad.remove_probe(probe);
@@ -145,7 +142,7 @@ fn watch_pads(demuxer: &gst::Element, input: &Input, branch: &gst::Element, arri
             gst::PadProbeReturn::Ok
         });
         if let Some(sink) = branch.static_pad("sink")
-            && let Err(error) = pad.link(&sink)
+            && let Err(error) = pad.link_full(&sink, LINK_CHECK)
         {
             state.link_error = Some(error.to_string());
         }
@@ -203,6 +200,9 @@ fn await_packet(pipeline: &gst::Pipeline, input: &Input, arrival: &Arrival) -> R
     }
 }
 
+/// Caps are not compared: an MP4 header may say two channels of what is 5.1, and the parser behind finds out.
+const LINK_CHECK: gst::PadLinkCheck = gst::PadLinkCheck::HIERARCHY;
+
 /// Sends the seek to the demuxer. One that is refused leaves the source at its start: the head then reads its
 /// way to the cut.
 fn seek(
@@ -222,9 +222,14 @@ fn seek(
     };
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
     let start = gst::ClockTime::from_nseconds(target.max(0) as u64);
-    // An end that is set to none: `SeekType::None` would keep the one that the demuxer took from the headers.
-    let stop = gst::ClockTime::NONE;
-    let event = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, gst::SeekType::Set, stop);
+    let event = gst::event::Seek::new(
+        1.0,
+        flags,
+        gst::SeekType::Set,
+        start,
+        gst::SeekType::None,
+        gst::ClockTime::NONE,
+    );
     let _refused = !demuxer.send_event(event);
 }
 
