@@ -18,7 +18,7 @@ pub struct AudioGraph {
     pub profile: String,
     pub decode: String,
     pub encode: String,
-    /// Codec frames by which the encoder's output lags its input.
+    /// Samples by which the encoder's output, decoded, lags its input.
     pub delay: u32,
 }
 

@@ -48,7 +48,7 @@ pub struct Scale {
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
     pub text: String,
-    /// Codec frames by which the encoder's output lags its input (sound only).
+    /// Samples by which the output of the encoder, decoded, lags its input (sound only).
     #[serde(default)]
     pub delay: u32,
 }

@@ -100,7 +100,7 @@ pub struct EncodeAudio {
     pub sample_rate: u32,
     /// Samples in a frame of the encoder.
     pub samples_per_frame: u32,
-    /// Frames by which the encoder's output lags its input.
+    /// Samples by which the encoder's output, decoded, lags its input.
     pub delay: u32,
     /// Frames of the source at the rendition's rate, where they have one length.
     pub lattice: Option<Lattice>,

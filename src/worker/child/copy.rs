@@ -6,10 +6,11 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::encode_video::{QUEUE, beyond, bin, named, parser};
+use super::encode_video::{QUEUE, beyond, bin, codec_data, named, parser};
 use super::output::HeadOutput;
 use super::{demux, sink};
 use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};
+use crate::media::Container;
 use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks, ticks_from_nanos};
 use crate::worker::protocol::{CopyAudio, CopyVideo, Failure, FailureKind, HeadSpec};
 
@@ -28,10 +29,13 @@ pub fn video(
     let keyframe = *work.keyframes.get(spec.start.0 as usize).ok_or_else(|| beyond(spec))?;
     let scale = spec.cuts.timescale;
     let half_frame_ns = nanos_from_ticks(work.frame_ticks, scale) / 2;
-    for back_off in BACK_OFF_NS {
+    let parser = parser(&work.codec)?;
+    let mut text = if is_packetised(spec, &work.codec) { "identity" } else { parser };
+    let mut attempts = BACK_OFF_NS.into_iter().peekable();
+    while let Some(back_off) = attempts.peek().copied() {
         let from_ns = back_off.filter(|_| spec.start != SegmentIndex(0));
         let from_ns = from_ns.map(|back| (nanos_from_ticks(keyframe, scale) + half_frame_ns - back).max(0));
-        let (pipeline, sink) = start(file, spec, &work.codec, from_ns)?;
+        let (pipeline, sink) = start(file, spec, text, from_ns)?;
         let mut segmenter = CopySegmenter::new(
             spec.cuts.clone(),
             spec.fragments,
@@ -43,7 +47,12 @@ pub fn video(
         .ok_or_else(|| beyond(spec))?;
         let mut first_tick = None;
         let mut late = false;
+        let mut unpacked = false;
         while let Some(sample) = sink::pull(&pipeline, &sink)? {
+            unpacked = text != parser && codec_data(&sample).is_err();
+            if unpacked {
+                break;
+            }
             let Some(packet) = packet(spec, work, &sample)? else {
                 continue;
             };
@@ -57,6 +66,11 @@ pub fn video(
             }
         }
         demux::stop(&pipeline);
+        if unpacked {
+            text = parser;
+            continue;
+        }
+        attempts.next();
         if late {
             continue;
         }
@@ -67,14 +81,22 @@ pub fn video(
     Err(Failure::new(FailureKind::Source, element, "the keyframe cannot be reached"))
 }
 
+/// Containers that hold H.264 and H.265 as MP4 does, one access unit to a packet. Their packets go on as they
+/// are: a parser puts parameter sets in front of its first picture, so that a head's first segment would differ
+/// from what a head that started earlier makes of it.
+fn is_packetised(spec: &HeadSpec, codec: &str) -> bool {
+    matches!(codec, "h264" | "h265")
+        && matches!(spec.input.container, Container::Mp4 | Container::Matroska | Container::Flv)
+}
+
 fn start(
     file: &Arc<File>,
     spec: &HeadSpec,
-    codec: &str,
+    parser: &str,
     from_ns: Option<Nanos>,
 ) -> Result<(gst::Pipeline, gst_app::AppSink), Failure> {
     let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
-    let text = format!("{QUEUE} ! {} ! {}", parser(codec)?, sink::text("coded", 64));
+    let text = format!("{QUEUE} ! {parser} ! {}", sink::text("coded", 64));
     let branch = bin(&pipeline, &text, true)?;
     let sink = named(&pipeline, "coded")?;
     demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
@@ -117,7 +139,7 @@ pub fn audio(
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     let cut_ns = nanos_from_ticks(cut, work.sample_rate);
     let from_ns = (spec.start != SegmentIndex(0)).then(|| (cut_ns - AUDIO_BACK_OFF_NS).max(0));
-    let (pipeline, sink) = start(file, spec, &work.codec, from_ns)?;
+    let (pipeline, sink) = start(file, spec, parser(&work.codec)?, from_ns)?;
     let frame = work.lattice.samples;
     let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame), spec.start)
         .ok_or_else(|| beyond(spec))?

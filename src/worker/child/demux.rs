@@ -142,7 +142,7 @@ fn watch_pads(demuxer: &gst::Element, input: &Input, branch: &gst::Element, arri
             gst::PadProbeReturn::Ok
         });
         if let Some(sink) = branch.static_pad("sink")
-            && let Err(error) = pad.link(&sink)
+            && let Err(error) = pad.link_full(&sink, LINK_CHECK)
         {
             state.link_error = Some(error.to_string());
         }
@@ -199,6 +199,9 @@ fn await_packet(pipeline: &gst::Pipeline, input: &Input, arrival: &Arrival) -> R
         }
     }
 }
+
+/// Caps are not compared: an MP4 header may say two channels of what is 5.1, and the parser behind finds out.
+const LINK_CHECK: gst::PadLinkCheck = gst::PadLinkCheck::HIERARCHY;
 
 /// Sends the seek to the demuxer. One that is refused leaves the source at its start: the head then reads its
 /// way to the cut.

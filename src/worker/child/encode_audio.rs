@@ -19,7 +19,7 @@ use crate::worker::protocol::{EncodeAudio, Failure, FailureKind, HeadSpec};
 /// Decoding starts this long before the lead: decoders with overlap or a bit reservoir need packets to settle.
 const WARM_UP_NS: Nanos = NANOS_PER_SECOND / 2;
 /// Silence behind the end, in codec frames, that pushes the last real frame out of the encoder.
-const TAIL_FRAMES: i64 = 3;
+const TAIL_FRAMES: i64 = 4;
 /// Silence is pushed in pieces of this many samples.
 const SILENCE_SAMPLES: i64 = 48_000;
 
@@ -41,7 +41,9 @@ pub fn run(
 
     let frame = i64::from(work.samples_per_frame);
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
-    let first = cut - LEAD_FRAMES * frame;
+    // Whole frames of the encoder's delay count in the frames' numbers; what is left over is fed earlier.
+    let lag_frames = (i64::from(work.delay) + frame - 1) / frame;
+    let first = cut - LEAD_FRAMES * frame + i64::from(work.delay) - lag_frames * frame;
     let from_ns = (spec.start != SegmentIndex(0))
         .then(|| (nanos_from_ticks(first, work.sample_rate) - WARM_UP_NS).max(0));
     demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
@@ -53,7 +55,7 @@ pub fn run(
             let _flushing = grid.end_of_stream();
             fed
         });
-        let made = make(&pipeline, &coded, spec, work, first / frame, out);
+        let made = make(&pipeline, &coded, spec, work, cut / frame - LEAD_FRAMES - lag_frames, out);
         done.store(true, Ordering::Relaxed);
         demux::stop(&pipeline);
         let panicked = || Err(Failure::new(FailureKind::Setup, "grid", "the feeding thread panicked"));
@@ -177,7 +179,7 @@ fn make(
     let frame_ticks = i64::from(work.samples_per_frame);
     let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame_ticks), spec.start)
         .ok_or_else(|| beyond(spec))?;
-    let mut frame = first_frame - i64::from(work.delay);
+    let mut frame = first_frame;
     while let Some(sample) = sink::pull(pipeline, coded)? {
         let Some(buffer) = sample.buffer() else {
             continue;
