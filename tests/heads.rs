@@ -111,6 +111,7 @@ fn tiles_its_cut_list(film: &Arc<Film>, rendition: &Rendition, kind: &str, probl
     }
     problems.check(!made.early, || format!("{kind}: ended early"));
     let mut at = rendition.cuts.start();
+    let mut decoded = at;
     for fragment in &made.fragments {
         let place = format!("{kind} segment {} part {}", fragment.segment.0, fragment.part);
         problems.check(fragment.start == at, || format!("{place}: starts at {}, not {at}", fragment.start));
@@ -130,9 +131,14 @@ fn tiles_its_cut_list(film: &Arc<Film>, rendition: &Rendition, kind: &str, probl
         }
         let (decode_time, listed) = samples(fragment);
         let sum: i64 = listed.iter().map(|(duration, _)| i64::from(*duration)).sum();
-        problems.check(decode_time == fragment.start, || format!("{place}: tfdt {decode_time}"));
-        problems
-            .check(sum == fragment.duration, || format!("{place}: samples {sum} of {}", fragment.duration));
+        problems.check(decode_time == decoded, || format!("{place}: tfdt {decode_time}, not {decoded}"));
+        decoded = decode_time + sum;
+        if !rendition.copied || rendition.audio().is_some() {
+            // Nothing is reordered: decode times are presentation times.
+            problems.check(decoded == at, || format!("{place}: decoded until {decoded}, shown until {at}"));
+        }
+        let early = listed.iter().any(|(_, offset)| *offset < 0);
+        problems.check(!early, || format!("{place}: shown before it is decoded"));
         problems.check(listed.iter().all(|(duration, _)| *duration > 0), || format!("{place}: empty sample"));
     }
     problems
