@@ -190,7 +190,7 @@ function report(load, pipeline) {
     const date = new Date().toISOString().slice(0, 10);
     const lines = [
         `Measured ${date} on ${processors.length} cores of ${processors[0].model.trim()}, Linux ${release()}; load average at the `
-            + `beginning ${load.toFixed(1)}. Medians of ${RUNS}, of ours also the least and the most.`,
+            + `beginning ${load.toFixed(1)}, at the end ${loadavg()[0].toFixed(1)}. Medians of ${RUNS}, of ours also the least and the most.`,
         "",
         "| what | Millrace | beside it | ratio | target | |",
         "|---|---|---|---|---|---|",
