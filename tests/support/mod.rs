@@ -253,7 +253,7 @@ impl Pictures {
 
     /// Every picture once.
     pub fn of(path: &Path) -> Self {
-        Self::with(path, "-fps_mode passthrough")
+        Self::with(path, "-fps_mode passthrough -enc_time_base 1:90000")
     }
 
     pub fn with(path: &Path, rate: &str) -> Self {
