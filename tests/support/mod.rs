@@ -235,8 +235,7 @@ pub fn samples(fragment: &Fragment) -> (i64, Vec<(u32, i64)>) {
     let default = traf.tfhd.default_sample_duration;
     let samples = traf.trun[0].samples.iter();
     let decode_time = traf.tfdt.as_ref().expect("tfdt").base_media_decode_time as i64;
-    let listed =
-        samples.map(|s| (s.duration.or(default).expect("a duration"), i64::from(s.cts.unwrap_or(0))));
+    let listed = samples.map(|s| (s.duration.or(default).expect("a duration"), s.cts.unwrap_or(0)));
     (decode_time, listed.collect())
 }
 
@@ -253,7 +252,7 @@ impl Pictures {
 
     /// Every picture once.
     pub fn of(path: &Path) -> Self {
-        Self::with(path, "-fps_mode passthrough")
+        Self::with(path, "-fps_mode passthrough -enc_time_base 1:90000")
     }
 
     pub fn with(path: &Path, rate: &str) -> Self {
