@@ -7,7 +7,9 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFilter;
 
 pub fn start(level: &LogFilter) {
-    let filter = EnvFilter::try_new(level.directives()).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Migrations of the catalogue are told by the catalogue.
+    let directives = format!("{},refinery_core=warn", level.directives());
+    let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -6,6 +6,8 @@ mod audio;
 mod h264;
 mod plan;
 pub mod presentation;
+#[cfg(test)]
+mod tests;
 mod version;
 mod video;
 
