@@ -1,6 +1,6 @@
 //! The one task that owns a file's heads and growing segments. It performs what [`State`] decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,24 @@ use tokio::task::AbortHandle;
 
 use super::error::StreamError;
 use super::head::{self, HeadEvent, HeadTask};
-use super::service::{Lease, Shared};
+use super::service::{Lease, Release, Shared};
 use super::spec;
 use super::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
 use super::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::catalogue::FileRecord;
 use crate::isobmff::{Fragment, init_segment};
-use crate::library::LibraryError;
 use crate::rendition::{Presentation, Rendition};
 use crate::store::StoreKey;
 use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::WorkerError;
-use crate::worker::protocol::{FailureKind, Report};
+use crate::worker::protocol::{Failure, FailureKind, Report};
 
 pub enum Command {
     Segment {
         rendition: usize,
         segment: u32,
-        reply: oneshot::Sender<Result<SegmentReader, StreamError>>,
+        /// None when the segment has come into the store meanwhile.
+        reply: oneshot::Sender<Result<Option<SegmentReader>, StreamError>>,
     },
     Init {
         rendition: usize,
@@ -57,12 +57,15 @@ pub enum Command {
 pub const COMMANDS: usize = 256;
 /// Reports of all heads of a file on their way: fragments of a few hundred kilobytes.
 const HEAD_EVENTS: usize = 64;
-/// Segments kept in memory because the store would not take them.
-const MAX_UNSTORED: usize = 48;
+/// Bytes of segments kept in memory because the store would not take them: several minutes of most films, and
+/// some segments of any.
+const MAX_UNSTORED_BYTES: u64 = 128 << 20;
 /// Tries of one segment per way of making it.
 const TRIES_PER_PROFILE: usize = 2;
+/// Tries of one segment at least: workers also die of what others on the box do.
+const MIN_TRIES: usize = 3;
 /// A segment that failed for good may be tried again after this.
-const FORGIVE: Duration = Duration::from_secs(20);
+const FORGIVE: Duration = Duration::from_secs(10);
 /// An init segment waits so long for a request that says where to start.
 const INIT_PATIENCE: Duration = Duration::from_millis(120);
 const TICK: Duration = Duration::from_secs(5);
@@ -92,14 +95,16 @@ pub struct Actor {
     heads: HashMap<HeadId, Running>,
     growing: HashMap<(usize, u32), watch::Sender<Filling>>,
     /// Whole segments that the store did not take, oldest first.
-    unstored: Vec<(usize, u32)>,
+    unstored: VecDeque<(usize, u32)>,
     inits: Vec<Init>,
-    tries: HashMap<(usize, u32), (usize, Instant)>,
-    /// First segment that the source does not have, though its cut list does.
-    missing_from: Vec<Option<u32>>,
+    /// Renditions of which a head ended since this was last looked at.
+    lost_head: Vec<bool>,
+    tries: HashMap<(usize, u32), Tries>,
+    /// First segment that the source does not have, though its cut list does, and when that was seen.
+    missing_from: Vec<Option<(u32, Instant)>>,
     expected_at: Nanos,
     head_events: mpsc::Sender<(HeadId, HeadEvent)>,
-    releases: mpsc::UnboundedSender<(usize, u32)>,
+    releases: mpsc::UnboundedSender<Release>,
     stored: mpsc::UnboundedSender<Stored>,
     status: watch::Sender<Vec<HeadStatus>>,
 }
@@ -107,6 +112,14 @@ pub struct Actor {
 enum Init {
     Known(Bytes),
     Wanted(Vec<oneshot::Sender<Result<Bytes, StreamError>>>),
+}
+
+/// Failures to make a segment.
+struct Tries {
+    count: usize,
+    last: Instant,
+    /// It failed for good: what everybody hears who asks until it is forgiven.
+    failed: Option<StreamError>,
 }
 
 struct Stored {
@@ -136,6 +149,7 @@ pub fn spawn(
             state: schedule(&shared, &renditions),
             inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
             missing_from: vec![None; renditions.len()],
+            lost_head: vec![false; renditions.len()],
             shared,
             record,
             presentation,
@@ -143,7 +157,7 @@ pub fn spawn(
             began: Instant::now(),
             heads: HashMap::new(),
             growing: HashMap::new(),
-            unstored: Vec::new(),
+            unstored: VecDeque::new(),
             tries: HashMap::new(),
             expected_at: 0,
             head_events,
@@ -173,7 +187,7 @@ fn schedule(shared: &Shared, renditions: &[Arc<Rendition>]) -> State {
 struct Inbox {
     received: mpsc::Receiver<Command>,
     heads: mpsc::Receiver<(HeadId, HeadEvent)>,
-    released: mpsc::UnboundedReceiver<(usize, u32)>,
+    released: mpsc::UnboundedReceiver<Release>,
     writes: mpsc::UnboundedReceiver<Stored>,
     pressure: broadcast::Receiver<()>,
     own: mpsc::WeakSender<Command>,
@@ -188,9 +202,7 @@ impl Actor {
             tokio::select! {
                 biased;
                 Some((head, event)) = inbox.heads.recv() => self.head_event(head, event),
-                Some((rendition, segment)) = inbox.released.recv() => {
-                    self.step(Event::Release { rendition: RenditionIndex(rendition), segment });
-                }
+                Some(release) = inbox.released.recv() => self.release(release),
                 Some(stored) = inbox.writes.recv() => self.after_write(stored),
                 command = inbox.received.recv() => {
                     let Some(command) = command else { break };
@@ -200,12 +212,14 @@ impl Actor {
                 Ok(()) = inbox.pressure.recv() => self.step(Event::Pressure),
                 _ = tick.tick() => {
                     self.step(Event::Tick);
-                    self.tries.retain(|_, (_, at)| at.elapsed() < FORGIVE);
+                    self.forgive();
                     if self.heads.is_empty() && last_used.elapsed() > RETIRE {
                         break;
                     }
                 }
             }
+            // The head that would have brought an init may just have ended, or been killed.
+            (0..self.inits.len()).for_each(|rendition| self.seek_headless_init(rendition));
             self.publish();
         }
         self.heads.values().for_each(|running| running.task.abort());
@@ -248,6 +262,7 @@ impl Actor {
                 Effect::Kill { head } => {
                     if let Some(running) = self.heads.remove(&head) {
                         running.task.abort();
+                        self.lost_head[running.rendition] = true;
                         self.drop_torn(running.rendition, &StreamError::ShuttingDown);
                     }
                 }
@@ -265,6 +280,7 @@ impl Actor {
                     let _gone = reply.send(Ok(bytes.clone()));
                 }
                 Init::Wanted(waiting) => {
+                    waiting.retain(|reply| !reply.is_closed());
                     waiting.push(reply);
                     let own = own.clone();
                     tokio::spawn(async move {
@@ -275,21 +291,14 @@ impl Actor {
                     });
                 }
             },
-            Command::InitOverdue { rendition } => {
-                let index = RenditionIndex(rendition);
-                if matches!(self.inits[rendition], Init::Wanted(_)) && !self.state.has_head(index) {
-                    let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
-                    self.state.set_stored(index, segment, false);
-                    self.step(Event::Want { rendition: index, segment });
-                }
-            }
+            Command::InitOverdue { rendition } => self.seek_init(rendition),
             Command::Near { rendition, segment } => {
                 self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
             }
             Command::Expect { at_ns } => self.expected_at = at_ns,
             Command::Stop { purge, reply } => {
                 let before = self.heads.len();
-                self.step(Event::Pressure);
+                self.step(Event::Stop);
                 let stopped_heads = before - self.heads.len();
                 let freed_bytes = if purge { self.drop_unstored() } else { 0 };
                 let _gone = reply.send(StopReport { stopped_heads, freed_bytes });
@@ -297,8 +306,41 @@ impl Actor {
         }
     }
 
+    /// An init whose head is gone need not wait for a request that says where to start: that came.
+    fn seek_headless_init(&mut self, rendition: usize) {
+        if std::mem::take(&mut self.lost_head[rendition]) {
+            self.seek_init(rendition);
+        }
+    }
+
+    /// Starts a head for an init segment that somebody waits for, where no head works that would bring it.
+    fn seek_init(&mut self, rendition: usize) {
+        let index = RenditionIndex(rendition);
+        let Init::Wanted(waiting) = &mut self.inits[rendition] else { return };
+        waiting.retain(|reply| !reply.is_closed());
+        if waiting.is_empty() || self.state.has_head(index) {
+            return;
+        }
+        let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
+        if let Some(error) = self.refusal(rendition, segment) {
+            self.refuse_init(rendition, &error);
+        } else if self.state.ticket(index, segment).is_none() {
+            self.state.set_stored(index, segment, false);
+            self.step(Event::Want { rendition: index, segment });
+        }
+    }
+
+    /// Why a segment is not even tried, if it is not.
+    fn refusal(&self, rendition: usize, segment: u32) -> Option<StreamError> {
+        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
+            return Some(self.damaged(rendition));
+        }
+        // Impatient players would otherwise have it tried again and again.
+        self.tries.get(&(rendition, segment))?.failed.clone()
+    }
+
     /// The caller did not find the segment in the store.
-    fn segment(&mut self, rendition: usize, segment: u32) -> Result<SegmentReader, StreamError> {
+    fn segment(&mut self, rendition: usize, segment: u32) -> Result<Option<SegmentReader>, StreamError> {
         let cuts = &self.renditions[rendition].cuts;
         if segment >= cuts.segment_count() {
             return Err(StreamError::BeyondEnd {
@@ -307,8 +349,8 @@ impl Actor {
                 count: cuts.segment_count(),
             });
         }
-        if self.missing_from[rendition].is_some_and(|from| segment >= from) {
-            return Err(self.damaged(rendition));
+        if let Some(error) = self.refusal(rendition, segment) {
+            return Err(error);
         }
         let key = (rendition, segment);
         let filling = self.growing.get(&key).map(watch::Sender::subscribe);
@@ -316,19 +358,54 @@ impl Actor {
             && filling.borrow().end.is_some()
         {
             self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
-            return Ok(SegmentReader::new(filling.clone(), None));
+            return Ok(Some(SegmentReader::new(filling.clone(), None)));
+        }
+        if filling.is_none() && self.shared.store.contains(&self.key(rendition, Some(segment))) {
+            return Ok(None);
+        }
+        if self.state.is_stored(RenditionIndex(rendition), segment) {
+            self.look_up_stored(rendition);
         }
         let filling = filling.unwrap_or_else(|| {
             self.growing.entry(key).or_insert_with(|| watch::Sender::new(Filling::default())).subscribe()
         });
-        self.state.set_stored(RenditionIndex(rendition), segment, false);
-        self.step(Event::Want { rendition: RenditionIndex(rendition), segment });
-        let lease = Lease { releases: self.releases.clone(), rendition, segment };
-        Ok(SegmentReader::new(filling, Some(lease)))
+        let index = RenditionIndex(rendition);
+        self.state.set_stored(index, segment, false);
+        self.step(Event::Want { rendition: index, segment });
+        // None where it has just been given up: the reader finds out.
+        let lease = self.state.ticket(index, segment).map(|ticket| {
+            let release = Release { rendition: index, segment, ticket };
+            Lease { releases: self.releases.clone(), release }
+        });
+        Ok(Some(SegmentReader::new(filling, lease)))
+    }
+
+    /// What was thought to be stored is not: other files' segments took its place, or the owner purged it. Heads
+    /// must not end where the rest was.
+    fn look_up_stored(&mut self, rendition: usize) {
+        let written = self.shared.store.segments(self.record.id, &self.renditions[rendition].id.0);
+        let whole = |filling: &watch::Sender<Filling>| matches!(filling.borrow().end, Some(Ok(())));
+        let held = self.growing.iter().filter(|((of, _), filling)| *of == rendition && whole(filling));
+        let stored = written.into_iter().chain(held.map(|((_, segment), _)| *segment));
+        self.state.reset_stored(RenditionIndex(rendition), stored);
+    }
+
+    /// A request has ended. What nobody asked for any more, before it began, is forgotten.
+    fn release(&mut self, release: Release) {
+        let Release { rendition, segment, ticket } = release;
+        self.step(Event::Release { rendition, segment, ticket });
+        let key = (rendition.0, segment);
+        let forgotten = self
+            .growing
+            .get(&key)
+            .is_some_and(|filling| filling.receiver_count() == 0 && filling.borrow().fragments.is_empty());
+        if forgotten {
+            self.growing.remove(&key);
+        }
     }
 
     fn damaged(&self, rendition: usize) -> StreamError {
-        let from = self.missing_from[rendition].unwrap_or(0);
+        let from = self.missing_from[rendition].map_or(0, |(from, _)| from);
         let cuts = &self.renditions[rendition].cuts;
         let at =
             cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
@@ -340,7 +417,7 @@ impl Actor {
     }
 
     fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, goal: u32) {
-        let tried = self.tries.get(&(rendition, segment)).map_or(0, |(count, _)| *count);
+        let tried = self.tries.get(&(rendition, segment)).map_or(0, |tries| tries.count);
         let profiles = self.shared.profiles();
         let planned = spec::head_spec(
             &self.presentation.info,
@@ -363,15 +440,13 @@ impl Actor {
         );
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
         let task = tokio::spawn(async move {
-            let libraries = shared.libraries.clone();
-            let opened = tokio::task::spawn_blocking(move || libraries.open(&record)).await;
-            let source = match opened {
-                Ok(Ok(file)) => Arc::new(file),
-                Ok(Err(error)) => {
-                    let _gone = events.send((head, HeadEvent::Lost(source_failure(&error)))).await;
+            let source = match shared.open(record).await {
+                Ok(file) => Arc::new(file),
+                Err(error) => {
+                    let failure = Failure::new(FailureKind::Source, LIBRARY, error);
+                    let _gone = events.send((head, HeadEvent::Lost(failure.into()))).await;
                     return;
                 }
-                Err(_) => return,
             };
             let Some(permit) = shared.room().await else {
                 return;
@@ -407,10 +482,17 @@ impl Actor {
             }
             HeadEvent::Report(Report::End { early }) => {
                 let next = self.state.frontier(head).unwrap_or(0);
-                if early && next < self.renditions[rendition].cuts.segment_count() {
+                let owes = next < self.renditions[rendition].cuts.segment_count();
+                let error = StreamError::Internal("the head ended".into());
+                if owes && !early {
+                    // Counted, or it would be started again without end.
+                    self.failed(head, error);
+                    return;
+                }
+                if owes {
                     self.source_ended(rendition, next);
                 }
-                self.end_head(head, &StreamError::Internal("the head ended".into()));
+                self.end_head(head, &error);
             }
             HeadEvent::Report(Report::Failed(failure)) => {
                 let name = &self.record.name;
@@ -451,6 +533,10 @@ impl Actor {
             .growing
             .entry((rendition, segment))
             .or_insert_with(|| watch::Sender::new(Filling::default()));
+        if filling.borrow().end.is_some() {
+            // Made once more while the last one is still being written: its readers keep theirs.
+            *filling = watch::Sender::new(Filling::default());
+        }
         filling.send_modify(|filling| {
             filling.fragments.push(fragment.bytes.into());
             if fragment.last {
@@ -503,15 +589,22 @@ impl Actor {
             }
         }
         let key = (stored.rendition, stored.segment);
+        self.unstored.retain(|unstored| *unstored != key);
         if stored.kept {
-            self.growing.remove(&key);
+            // Unless it is being made once more.
+            if self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
+                self.growing.remove(&key);
+            }
             return;
         }
-        self.unstored.push(key);
-        if self.unstored.len() > MAX_UNSTORED {
-            let (rendition, segment) = self.unstored.remove(0);
-            self.growing.remove(&(rendition, segment));
-            self.state.set_stored(RenditionIndex(rendition), segment, false);
+        self.unstored.push_back(key);
+        let held = |key: &(usize, u32)| self.growing.get(key).map_or(0, bytes_of);
+        let mut bytes: u64 = self.unstored.iter().map(held).sum();
+        while bytes > MAX_UNSTORED_BYTES
+            && let Some(key) = self.unstored.pop_front()
+        {
+            bytes -= self.growing.remove(&key).as_ref().map_or(0, bytes_of);
+            self.state.set_stored(RenditionIndex(key.0), key.1, false);
         }
     }
 
@@ -520,7 +613,7 @@ impl Actor {
         let mut freed = 0;
         for (rendition, segment) in std::mem::take(&mut self.unstored) {
             if let Some(filling) = self.growing.remove(&(rendition, segment)) {
-                freed += filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum::<u64>();
+                freed += bytes_of(&filling);
             }
             self.state.set_stored(RenditionIndex(rendition), segment, false);
         }
@@ -548,10 +641,26 @@ impl Actor {
     /// The source has no more, though the cut list does: who waits beyond hears so.
     fn source_ended(&mut self, rendition: usize, from: u32) {
         tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
-        self.missing_from[rendition] = Some(from);
+        self.missing_from[rendition] = Some((from, Instant::now()));
         let error = self.damaged(rendition);
+        self.refuse_init(rendition, &error);
         for segment in self.state.wanted(RenditionIndex(rendition), from) {
             self.give_up(rendition, segment, &error);
+        }
+    }
+
+    /// What failed may be tried again after a while, counted from the last failure, and not while somebody still
+    /// tries: a try that hangs takes longer than the while.
+    fn forgive(&mut self) {
+        let trying: Vec<(usize, u32)> = self
+            .heads
+            .iter()
+            .filter_map(|(head, running)| Some((running.rendition, self.state.frontier(*head)?)))
+            .collect();
+        self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
+        // A disk that came back has what it did not deliver before.
+        for missing in &mut self.missing_from {
+            missing.take_if(|(_, since)| since.elapsed() >= FORGIVE);
         }
     }
 
@@ -564,9 +673,12 @@ impl Actor {
         tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
         let chain =
             spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
-        let tries = self.tries.entry((rendition, segment)).or_insert((0, Instant::now()));
-        tries.0 += 1;
-        if tries.0 >= chain.max(1) * TRIES_PER_PROFILE {
+        let first = Tries { count: 0, last: Instant::now(), failed: None };
+        let tries = self.tries.entry((rendition, segment)).or_insert(first);
+        tries.count += 1;
+        tries.last = Instant::now();
+        if tries.count >= (chain * TRIES_PER_PROFILE).max(MIN_TRIES) {
+            tries.failed = Some(error.clone());
             self.fail(head, segment, error);
         } else {
             self.end_head(head, &error);
@@ -577,13 +689,17 @@ impl Actor {
     fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
         if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
             self.give_up(rendition, segment, &error);
-            if let Init::Wanted(waiting) = &mut self.inits[rendition] {
-                for reply in waiting.drain(..) {
-                    let _gone = reply.send(Err(error.clone()));
-                }
-            }
+            self.refuse_init(rendition, &error);
         }
         self.end_head(head, &error);
+    }
+
+    fn refuse_init(&mut self, rendition: usize, error: &StreamError) {
+        if let Init::Wanted(waiting) = &mut self.inits[rendition] {
+            for reply in waiting.drain(..) {
+                let _gone = reply.send(Err(error.clone()));
+            }
+        }
     }
 
     fn give_up(&mut self, rendition: usize, segment: u32, error: &StreamError) {
@@ -596,6 +712,7 @@ impl Actor {
     fn end_head(&mut self, head: HeadId, error: &StreamError) {
         if let Some(running) = self.heads.remove(&head) {
             running.task.abort();
+            self.lost_head[running.rendition] = true;
             self.drop_torn(running.rendition, error);
         }
         self.step(Event::Ended { head });
@@ -652,9 +769,9 @@ impl Actor {
     }
 }
 
+fn bytes_of(filling: &watch::Sender<Filling>) -> u64 {
+    filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum()
+}
+
 /// Marks failures of the library, as opposed to those of a worker.
 const LIBRARY: &str = "library";
-
-fn source_failure(error: &LibraryError) -> WorkerError {
-    crate::worker::protocol::Failure::new(FailureKind::Source, LIBRARY, error.to_string()).into()
-}

@@ -1,6 +1,7 @@
 //! All encoders of the box: one per file, made at first need, ended when idle.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 
 use super::actor::{self, Command};
 use super::error::StreamError;
+use super::state::{RenditionIndex, Ticket};
 use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
@@ -23,14 +25,21 @@ use crate::worker::WorkerPool;
 /// Held while a request waits or reads; dropping it lets heads go.
 #[derive(Debug)]
 pub struct Lease {
-    pub(super) releases: mpsc::UnboundedSender<(usize, u32)>,
-    pub(super) rendition: usize,
-    pub(super) segment: u32,
+    pub(super) releases: mpsc::UnboundedSender<Release>,
+    pub(super) release: Release,
+}
+
+/// What a lease gives back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Release {
+    pub rendition: RenditionIndex,
+    pub segment: u32,
+    pub ticket: Ticket,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let _actor_gone = self.releases.send((self.rendition, self.segment));
+        let _actor_gone = self.releases.send(self.release);
     }
 }
 
@@ -61,6 +70,8 @@ pub struct Shared {
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
     room: Arc<Semaphore>,
+    /// Files being opened.
+    opening: Arc<Semaphore>,
     files: Mutex<HashMap<FileId, Arc<FileEncoder>>>,
 }
 
@@ -75,19 +86,48 @@ struct FileEncoder {
 
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
+/// A segment is looked for in the store and with its encoder so many times, in case it moves from one to the other.
+const LOOKS: usize = 3;
+
+/// Disks that slept need some seconds; players do not wait longer.
+const OPEN_DEADLINE: Duration = Duration::from_secs(15);
+/// Threads that wait for disks, of the 512 that the runtime has for everything.
+const MAX_OPENING: usize = 32;
+/// Between two requests for room: heads that somebody waits for finish a segment in about that time.
+const PRESSURE_PACE: Duration = Duration::from_millis(250);
 
 impl Shared {
     pub(super) fn profiles(&self) -> Arc<Vec<Resolved>> {
         self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for room for one more head.
+    /// Waits for room for one more head. Who has room may be busy when first asked: it is asked again.
     pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.room.clone().try_acquire_owned() {
-            return Some(permit);
+        let mut place = std::pin::pin!(self.room.clone().acquire_owned());
+        let mut patience = Duration::ZERO;
+        loop {
+            if let Ok(permit) = tokio::time::timeout(patience, &mut place).await {
+                return permit.ok();
+            }
+            let _nobody_else = self.pressure.send(());
+            patience = PRESSURE_PACE;
         }
-        let _nobody_else = self.pressure.send(());
-        self.room.clone().acquire_owned().await.ok()
+    }
+
+    /// Opens the file for a head; the error is for the log and the client. A disk that does not answer keeps
+    /// threads: they are limited, so that what is stored can still be read.
+    pub(super) async fn open(&self, record: FileRecord) -> Result<File, String> {
+        let stuck = || format!("{}: the disk of the library does not answer", record.name);
+        let opening = tokio::time::timeout(OPEN_DEADLINE, self.opening.clone().acquire_owned());
+        let permit = opening.await.map_err(|_| stuck())?;
+        let libraries = self.libraries.clone();
+        let asked = record.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            libraries.open(&asked).map_err(|error| error.to_string())
+        });
+        let opened = tokio::time::timeout(OPEN_DEADLINE, opened).await.map_err(|_| stuck())?;
+        opened.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {
@@ -105,9 +145,11 @@ impl Encoders {
         settings: EncodeSettings,
     ) -> Self {
         let room = Arc::new(Semaphore::new(settings.max_heads));
+        let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let (pressure, _) = broadcast::channel(4);
         let (profiles, files) = (RwLock::default(), Mutex::default());
-        let shared = Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, files };
+        let shared =
+            Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, opening, files };
         Self { shared: Arc::new(shared) }
     }
 
@@ -137,18 +179,26 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        let encoder = self.encoder(file).await?;
-        let index = index_of(file, &encoder.presentation, rendition)?;
         let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
-        if let Some(bytes) = self.shared.read(key).await {
-            // A full queue means that the actor has plenty of signs of life.
-            let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-            let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-            return Ok(SegmentReader::new(whole, None));
+        for _ in 0..LOOKS {
+            let encoder = self.encoder(file).await?;
+            let index = index_of(file, &encoder.presentation, rendition)?;
+            if let Some(bytes) = self.shared.read(key.clone()).await {
+                // A full queue means that the actor has plenty of signs of life.
+                let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
+                let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
+                return Ok(SegmentReader::new(whole, None));
+            }
+            let (reply, answer) = oneshot::channel();
+            ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
+            match answer.await {
+                Ok(Ok(Some(reader))) => return Ok(reader),
+                Ok(Err(error)) => return Err(error),
+                // It has come into the store between the two questions, or the encoder has just retired.
+                Ok(Ok(None)) | Err(_) => {}
+            }
         }
-        let (reply, answer) = oneshot::channel();
-        ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
-        answer.await.map_err(|_| StreamError::ShuttingDown)?
+        Err(StreamError::ShuttingDown)
     }
 
     /// Warms the heads that playback at a position will need; with `wait`, the time to the first fragment.
@@ -223,8 +273,14 @@ impl Encoders {
             }
             *checked = Instant::now();
         }
-        let record =
-            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        let record = match self.shared.libraries.ensure_probed(file).await {
+            Ok(record) => record,
+            Err(error) => {
+                let error = stream_error(file, error);
+                // What is stored plays on while the library is away; heads hear of it themselves.
+                return known.filter(|_| matches!(error, StreamError::Offline(_))).ok_or(error);
+            }
+        };
         if let Some(known) = known
             && known.version == record.content_version
         {
@@ -252,6 +308,7 @@ impl Encoders {
         let (commands, heads) = actor::spawn(self.shared.clone(), record, presentation.clone());
         let checked = Mutex::new(Instant::now());
         let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, checked });
+        files.retain(|_, encoder| !encoder.commands.is_closed());
         files.insert(id, encoder.clone());
         Ok(encoder)
     }
