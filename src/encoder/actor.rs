@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::error::StreamError;
 use super::head::{self, HeadEvent, HeadTask};
-use super::service::{Lease, Shared};
+use super::service::{Lease, Release, Shared};
 use super::spec;
 use super::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
 use super::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
@@ -99,7 +99,7 @@ pub struct Actor {
     missing_from: Vec<Option<u32>>,
     expected_at: Nanos,
     head_events: mpsc::Sender<(HeadId, HeadEvent)>,
-    releases: mpsc::UnboundedSender<(usize, u32)>,
+    releases: mpsc::UnboundedSender<Release>,
     stored: mpsc::UnboundedSender<Stored>,
     status: watch::Sender<Vec<HeadStatus>>,
 }
@@ -173,7 +173,7 @@ fn schedule(shared: &Shared, renditions: &[Arc<Rendition>]) -> State {
 struct Inbox {
     received: mpsc::Receiver<Command>,
     heads: mpsc::Receiver<(HeadId, HeadEvent)>,
-    released: mpsc::UnboundedReceiver<(usize, u32)>,
+    released: mpsc::UnboundedReceiver<Release>,
     writes: mpsc::UnboundedReceiver<Stored>,
     pressure: broadcast::Receiver<()>,
     own: mpsc::WeakSender<Command>,
@@ -188,9 +188,7 @@ impl Actor {
             tokio::select! {
                 biased;
                 Some((head, event)) = inbox.heads.recv() => self.head_event(head, event),
-                Some((rendition, segment)) = inbox.released.recv() => {
-                    self.step(Event::Release { rendition: RenditionIndex(rendition), segment });
-                }
+                Some(release) = inbox.released.recv() => self.release(release),
                 Some(stored) = inbox.writes.recv() => self.after_write(stored),
                 command = inbox.received.recv() => {
                     let Some(command) = command else { break };
@@ -321,10 +319,29 @@ impl Actor {
         let filling = filling.unwrap_or_else(|| {
             self.growing.entry(key).or_insert_with(|| watch::Sender::new(Filling::default())).subscribe()
         });
-        self.state.set_stored(RenditionIndex(rendition), segment, false);
-        self.step(Event::Want { rendition: RenditionIndex(rendition), segment });
-        let lease = Lease { releases: self.releases.clone(), rendition, segment };
-        Ok(SegmentReader::new(filling, Some(lease)))
+        let index = RenditionIndex(rendition);
+        self.state.set_stored(index, segment, false);
+        self.step(Event::Want { rendition: index, segment });
+        // None where it has just been given up: the reader finds out.
+        let lease = self.state.ticket(index, segment).map(|ticket| {
+            let release = Release { rendition: index, segment, ticket };
+            Lease { releases: self.releases.clone(), release }
+        });
+        Ok(SegmentReader::new(filling, lease))
+    }
+
+    /// A request has ended. What nobody asked for any more, before it began, is forgotten.
+    fn release(&mut self, release: Release) {
+        let Release { rendition, segment, ticket } = release;
+        self.step(Event::Release { rendition, segment, ticket });
+        let key = (rendition.0, segment);
+        let forgotten = self
+            .growing
+            .get(&key)
+            .is_some_and(|filling| filling.receiver_count() == 0 && filling.borrow().fragments.is_empty());
+        if forgotten {
+            self.growing.remove(&key);
+        }
     }
 
     fn damaged(&self, rendition: usize) -> StreamError {

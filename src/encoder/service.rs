@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 
 use super::actor::{self, Command};
 use super::error::StreamError;
+use super::state::{RenditionIndex, Ticket};
 use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
@@ -23,14 +24,21 @@ use crate::worker::WorkerPool;
 /// Held while a request waits or reads; dropping it lets heads go.
 #[derive(Debug)]
 pub struct Lease {
-    pub(super) releases: mpsc::UnboundedSender<(usize, u32)>,
-    pub(super) rendition: usize,
-    pub(super) segment: u32,
+    pub(super) releases: mpsc::UnboundedSender<Release>,
+    pub(super) release: Release,
+}
+
+/// What a lease gives back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Release {
+    pub rendition: RenditionIndex,
+    pub segment: u32,
+    pub ticket: Ticket,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let _actor_gone = self.releases.send((self.rendition, self.segment));
+        let _actor_gone = self.releases.send(self.release);
     }
 }
 

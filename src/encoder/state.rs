@@ -19,12 +19,17 @@ pub struct HeadId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RenditionIndex(pub usize);
 
+/// Which round of waiting for a segment a request belongs to. The segment may be made, evicted and wanted again
+/// while the first round's readers still read: their leaving must not count against those who came later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Somebody waits for a segment, which is not in the store.
     Want { rendition: RenditionIndex, segment: u32 },
-    /// Somebody no longer waits or reads.
-    Release { rendition: RenditionIndex, segment: u32 },
+    /// Somebody no longer waits or reads, who came with this ticket.
+    Release { rendition: RenditionIndex, segment: u32, ticket: Ticket },
     /// A segment was served from the store: a viewer is here and will want what follows.
     Near { rendition: RenditionIndex, segment: u32 },
     /// A head has made a whole segment, `took` after the one before (or its start).
@@ -86,8 +91,14 @@ impl Head {
 struct Line {
     shape: Shape,
     stored: BTreeSet<u32>,
-    /// Wanted segments that are not stored, with the number of requests.
-    wanted: BTreeMap<u32, usize>,
+    /// Wanted segments that are not stored.
+    wanted: BTreeMap<u32, Interest>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Interest {
+    ticket: Ticket,
+    requests: usize,
 }
 
 #[derive(Debug)]
@@ -96,6 +107,7 @@ pub struct State {
     lines: Vec<Line>,
     heads: BTreeMap<HeadId, Head>,
     next_head: u64,
+    next_ticket: u64,
 }
 
 /// A head whose pace is not known yet is taken to run this much faster than real time.
@@ -104,7 +116,8 @@ const ASSUMED_SPEED: u32 = 2;
 impl State {
     pub fn new(limits: Limits, shapes: Vec<Shape>) -> Self {
         let line = |shape| Line { shape, stored: BTreeSet::new(), wanted: BTreeMap::new() };
-        Self { limits, lines: shapes.into_iter().map(line).collect(), heads: BTreeMap::new(), next_head: 0 }
+        let lines = shapes.into_iter().map(line).collect();
+        Self { limits, lines, heads: BTreeMap::new(), next_head: 0, next_ticket: 0 }
     }
 
     /// The store has this segment (at start), or lost it (`stored` false).
@@ -130,7 +143,13 @@ impl State {
         };
         let nearest = |segment: u32| self.server(own.rendition, segment) == Some(head);
         let line = &self.lines[own.rendition.0];
-        line.wanted.iter().filter(|(segment, _)| nearest(**segment)).map(|(_, count)| count).sum()
+        let waiting = line.wanted.iter().filter(|(segment, _)| nearest(**segment));
+        waiting.map(|(_, interest)| interest.requests).sum()
+    }
+
+    /// What a request that waits for a segment gives back when it ends.
+    pub fn ticket(&self, rendition: RenditionIndex, segment: u32) -> Option<Ticket> {
+        self.lines.get(rendition.0)?.wanted.get(&segment).map(|interest| interest.ticket)
     }
 
     /// Wanted segments of a rendition at or after `from`.
@@ -160,16 +179,21 @@ impl State {
                 if let Some(line) = self.lines.get_mut(rendition.0)
                     && segment < line.shape.segments
                 {
-                    *line.wanted.entry(segment).or_default() += 1;
+                    let interest = line.wanted.entry(segment).or_insert_with(|| {
+                        self.next_ticket += 1;
+                        Interest { ticket: Ticket(self.next_ticket), requests: 0 }
+                    });
+                    interest.requests += 1;
                     self.serve(now, rendition, segment, &mut effects);
                 }
             }
-            Event::Release { rendition, segment } => {
+            Event::Release { rendition, segment, ticket } => {
                 if let Some(line) = self.lines.get_mut(rendition.0)
-                    && let Some(count) = line.wanted.get_mut(&segment)
+                    && let Some(interest) = line.wanted.get_mut(&segment)
+                    && interest.ticket == ticket
                 {
-                    *count -= 1;
-                    if *count == 0 {
+                    interest.requests -= 1;
+                    if interest.requests == 0 {
                         line.wanted.remove(&segment);
                     }
                 }
@@ -407,8 +431,24 @@ mod tests {
         want(&mut state, 0, 7);
         let effects = state.step(SECOND, Event::Ended { head: HeadId(0) });
         assert_eq!(effects, [Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 7, goal: 17 }]);
-        state.step(SECOND, Event::Release { rendition: RENDITION, segment: 7 });
+        let ticket = state.ticket(RENDITION, 7).expect("somebody waits");
+        state.step(SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket });
         assert_eq!(state.step(SECOND, Event::Ended { head: HeadId(1) }), []);
+    }
+
+    #[test]
+    fn who_read_a_segment_before_it_was_evicted_does_not_leave_for_who_wants_it_now() {
+        let mut state = state(4);
+        want(&mut state, 0, 7);
+        let early = state.ticket(RENDITION, 7).expect("somebody waits");
+        made(&mut state, 1, 0, 7);
+        state.set_stored(RENDITION, 7, false);
+        want(&mut state, 2, 7);
+        state.step(2 * SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket: early });
+        assert_eq!(state.wanted(RENDITION, 0), [7]);
+        let late = state.ticket(RENDITION, 7).expect("somebody still waits");
+        state.step(2 * SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket: late });
+        assert!(state.wanted(RENDITION, 0).is_empty());
     }
 
     #[derive(Clone, Debug)]
@@ -416,6 +456,7 @@ mod tests {
         Want(usize, u32),
         ReleaseOne(usize),
         Near(usize, u32),
+        Evict(usize),
         Work(usize),
         Die(usize),
         Pressure,
@@ -427,6 +468,7 @@ mod tests {
             4 => (0usize..2, 0u32..100).prop_map(|(r, s)| Move::Want(r, s)),
             3 => (0usize..8).prop_map(Move::ReleaseOne),
             2 => (0usize..2, 0u32..100).prop_map(|(r, s)| Move::Near(r, s)),
+            1 => (0usize..8).prop_map(Move::Evict),
             8 => (0usize..8).prop_map(Move::Work),
             1 => (0usize..8).prop_map(Move::Die),
             1 => Just(Move::Pressure),
@@ -443,22 +485,36 @@ mod tests {
             let mut state = state(max_heads);
             let mut heads: BTreeMap<HeadId, (RenditionIndex, u32, u32)> = BTreeMap::new();
             let mut waiting: Vec<(RenditionIndex, u32)> = Vec::new();
+            // Requests in progress: who waits, and who still reads what was made.
+            let mut open: Vec<(RenditionIndex, u32, Ticket)> = Vec::new();
             let mut exists: BTreeSet<(RenditionIndex, u32)> = BTreeSet::new();
             let mut now = Duration::ZERO;
             let finish = (0..2_000).map(|n| if n % 3 == 0 { Move::Tick } else { Move::Work(n) });
             for step in moves.into_iter().chain(finish) {
                 now += Duration::from_millis(500);
+                let mut wanted = None;
                 let event = match step {
                     Move::Want(rendition, segment) => {
                         let key = (RenditionIndex(rendition), segment);
                         if exists.contains(&key) { continue; }
                         waiting.push(key);
+                        wanted = Some(key);
                         Event::Want { rendition: key.0, segment }
                     }
                     Move::ReleaseOne(n) => {
-                        if waiting.is_empty() { continue; }
-                        let (rendition, segment) = waiting.swap_remove(n % waiting.len());
-                        Event::Release { rendition, segment }
+                        if open.is_empty() { continue; }
+                        let (rendition, segment, ticket) = open.swap_remove(n % open.len());
+                        if state.ticket(rendition, segment) == Some(ticket) {
+                            let at = waiting.iter().position(|key| *key == (rendition, segment));
+                            waiting.swap_remove(at.expect("a ticket in force is somebody's"));
+                        }
+                        Event::Release { rendition, segment, ticket }
+                    }
+                    Move::Evict(n) => {
+                        let Some(&key) = exists.iter().nth(n % exists.len().max(1)) else { continue };
+                        exists.remove(&key);
+                        state.set_stored(key.0, key.1, false);
+                        continue;
                     }
                     Move::Near(rendition, segment) => Event::Near { rendition: RenditionIndex(rendition), segment },
                     Move::Work(n) => {
@@ -492,6 +548,10 @@ mod tests {
                             prop_assert!(heads.remove(&head).is_some());
                         }
                     }
+                }
+                if let Some((rendition, segment)) = wanted {
+                    let ticket = state.ticket(rendition, segment).expect("it waits");
+                    open.push((rendition, segment, ticket));
                 }
                 prop_assert!(heads.len() <= max_heads);
                 prop_assert_eq!(heads.len(), state.head_count());
