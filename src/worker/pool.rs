@@ -10,6 +10,9 @@ use super::protocol::{Report, Request};
 
 /// Spares: picture and sound of a stream start together.
 const SPARES: usize = 2;
+/// A process that is not ready by then never will be: its programs are on a disk that does not answer. The very
+/// first one examines all of GStreamer's plugins.
+const START_DEADLINE: Duration = Duration::from_secs(60);
 /// A job that answers once (probe, parse, trial) takes no longer; a stalled NAS does.
 const JOB_DEADLINE: Duration = Duration::from_secs(60);
 /// Reading a whole file for its keyframes may take long, but not longer.
@@ -68,7 +71,7 @@ impl WorkerPool {
 
     /// An initialised worker: the spare, whose successor starts in the background, or a new one.
     pub async fn take(&self) -> Result<Worker, WorkerError> {
-        let spare = self.lock_spares().pop();
+        let spare = self.living_spare();
         let pool = self.clone();
         tokio::spawn(async move {
             if let Err(error) = pool.keep_spares().await {
@@ -101,7 +104,17 @@ impl WorkerPool {
     }
 
     async fn spawn(&self) -> Result<Worker, WorkerError> {
-        Worker::spawn(&self.shared.spawner, &self.shared.launch, self.shared.alive.clone()).await
+        let spawned = Worker::spawn(&self.shared.spawner, &self.shared.launch, self.shared.alive.clone());
+        let timeout = tokio::time::timeout(START_DEADLINE, spawned).await;
+        timeout.unwrap_or(Err(WorkerError::Hung(START_DEADLINE)))
+    }
+
+    /// A spare that nobody has killed meanwhile, as the kernel does when memory is short: its end must not look
+    /// like a failure of the job it is given.
+    fn living_spare(&self) -> Option<Worker> {
+        let mut spares = self.lock_spares();
+        spares.retain_mut(Worker::lives);
+        spares.pop()
     }
 
     fn lock_spares(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {

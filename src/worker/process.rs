@@ -50,8 +50,11 @@ pub struct Launch {
 
 struct SpawnOrder {
     launch: Launch,
-    reply: oneshot::Sender<std::io::Result<(Child, std::os::unix::net::UnixStream)>>,
+    reply: oneshot::Sender<std::io::Result<(Process, std::os::unix::net::UnixStream)>>,
 }
+
+/// A child that does not outlive its owner, wherever that is dropped: here, or in a reply that nobody took.
+struct Process(Child);
 
 /// Spawns from one permanent thread: the parent-death signal is bound to the spawning *thread*, and threads of
 /// an async runtime come and go.
@@ -68,18 +71,14 @@ impl Spawner {
         let (orders, mut received) = mpsc::channel::<SpawnOrder>(Self::QUEUE);
         std::thread::Builder::new().name("spawner".into()).spawn(move || {
             while let Some(order) = received.blocking_recv() {
-                let spawned = spawn(&order.launch);
-                if let Err(Ok((mut child, _))) = order.reply.send(spawned) {
-                    let _killed = child.kill();
-                    let _status = child.wait();
-                }
+                let _nobody_waits = order.reply.send(spawn(&order.launch));
             }
         })?;
         Ok(Self { orders })
     }
 }
 
-fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStream)> {
+fn spawn(launch: &Launch) -> std::io::Result<(Process, std::os::unix::net::UnixStream)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     let mut command = Command::new(&launch.program);
     command
@@ -102,13 +101,13 @@ fn spawn(launch: &Launch) -> std::io::Result<(Child, std::os::unix::net::UnixStr
             if still_there { Ok(()) } else { Err(std::io::Error::other("the server is gone")) }
         });
     }
-    let child = command.spawn()?;
-    Ok((child, ours))
+    let process = Process(command.spawn()?);
+    Ok((process, ours))
 }
 
 /// A running worker. Dropping it kills the process.
 pub struct Worker {
-    child: Child,
+    process: Process,
     socket: UnixStream,
     buffer: Vec<u8>,
     /// Tells the owner's books that the process is gone.
@@ -121,10 +120,10 @@ impl Worker {
         let (reply, spawned) = oneshot::channel();
         let order = SpawnOrder { launch: launch.clone(), reply };
         spawner.orders.send(order).await.map_err(|_| WorkerError::Died)?;
-        let (child, socket) = spawned.await.map_err(|_| WorkerError::Died)?.map_err(WorkerError::Spawn)?;
+        let (process, socket) = spawned.await.map_err(|_| WorkerError::Died)?.map_err(WorkerError::Spawn)?;
         socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
         let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
-        let mut worker = Self { child, socket, buffer: Vec::new(), _alive: alive };
+        let mut worker = Self { process, socket, buffer: Vec::new(), _alive: alive };
         match worker.next().await? {
             Report::Ready => Ok(worker),
             Report::Failed(failure) => Err(failure.into()),
@@ -133,7 +132,12 @@ impl Worker {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
+    }
+
+    /// Whether the process is still there; one that waits for work may have been killed by anybody.
+    pub fn lives(&mut self) -> bool {
+        matches!(self.process.0.try_wait(), Ok(None))
     }
 
     pub async fn send(&self, request: &Request, source: Option<&std::fs::File>) -> Result<(), WorkerError> {
@@ -178,13 +182,13 @@ impl Worker {
 
 const READ_BYTES: usize = 256 * 1024;
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _killed = self.child.kill();
+        let _killed = self.0.kill();
         // Reaping a killed process takes milliseconds at most, unless it hangs in the kernel on a dead NAS:
         // then it is left to the reaper thread.
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            reap_later(self.child.id());
+        if !matches!(self.0.try_wait(), Ok(Some(_))) {
+            reap_later(self.0.id());
         }
     }
 }
@@ -198,5 +202,29 @@ fn reap_later(pid: u32) {
     });
     if let Err(error) = waiting {
         tracing::warn!(pid, %error, "no thread to reap a worker with");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_process_whose_order_was_given_up_is_killed_and_reaped() {
+        // Like a worker it waits for what comes on its standard input.
+        let mut command = Command::new("cat");
+        let process =
+            Process(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a process"));
+        let folder = PathBuf::from(format!("/proc/{}", process.0.id()));
+        assert!(folder.exists());
+        let (reply, answer) = oneshot::channel::<std::io::Result<Process>>();
+        assert!(reply.send(Ok(process)).is_ok());
+        drop(answer);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while folder.exists() {
+            assert!(Instant::now() < deadline, "it still runs, or was not reaped");
+            std::thread::yield_now();
+        }
     }
 }
