@@ -3,9 +3,10 @@
 //! Layout: `<root>/<file id>/<rendition id>/<n>.m4s` and `init.mp4`. A rendition's id carries its version, so
 //! nothing here is ever stale: what is superseded is simply no longer asked for, and ages out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -25,7 +26,8 @@ pub enum StoreError {
 }
 
 /// One stored piece: a segment, or the init (`None`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// In this order, what belongs together is a range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoreKey {
     pub file: FileId,
     pub rendition: Arc<str>,
@@ -45,11 +47,12 @@ pub struct SegmentStore {
     root: PathBuf,
     limits: Limits,
     index: Mutex<Index>,
+    writes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Index {
-    entries: HashMap<StoreKey, Entry>,
+    entries: BTreeMap<StoreKey, Entry>,
     /// Least recently used first: use counter → key.
     order: BTreeMap<u64, StoreKey>,
     uses: u64,
@@ -115,21 +118,30 @@ impl SegmentStore {
         for (_, key, bytes) in found {
             index.insert(key, bytes);
         }
-        Ok(Self { root: root.into(), limits, index: Mutex::new(index) })
+        Ok(Self { root: root.into(), limits, index: Mutex::new(index), writes: AtomicU64::new(0) })
     }
 
     /// Segments of a rendition that are stored.
     pub fn segments(&self, file: FileId, rendition: &str) -> Vec<u32> {
-        let index = self.lock();
-        let of =
-            |key: &StoreKey| (key.file == file && *key.rendition == *rendition).then_some(key.segment)?;
-        index.entries.keys().filter_map(of).collect()
+        let first = StoreKey { file, rendition: rendition.into(), segment: Some(0) };
+        let last = StoreKey { segment: Some(u32::MAX), ..first.clone() };
+        self.lock().entries.range(first..=last).filter_map(|(key, _)| key.segment).collect()
+    }
+
+    /// Whether a piece is there, as far as the index knows.
+    pub fn contains(&self, key: &StoreKey) -> bool {
+        self.lock().entries.contains_key(key)
     }
 
     /// The bytes of a stored piece, which then counts as used. A damaged file is removed: `None`. Blocks.
     pub fn read(&self, key: &StoreKey) -> Option<Bytes> {
-        if !self.lock().touch(key) {
-            return None;
+        {
+            let mut index = self.lock();
+            if !index.touch(key) {
+                return None;
+            }
+            // The init is read once per viewer, its segments all the time: it must not age before them.
+            index.touch(&StoreKey { segment: None, ..key.clone() });
         }
         let path = self.path(key);
         match std::fs::read(&path) {
@@ -139,8 +151,12 @@ impl SegmentStore {
                 self.remove(key);
                 None
             }
-            Err(_) => {
-                self.lock().remove(key);
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(path = %path.display(), %error, "a stored segment cannot be read");
+                }
+                // What is no longer in the books must not stay on the disk.
+                self.remove(key);
                 None
             }
         }
@@ -149,15 +165,14 @@ impl SegmentStore {
     /// Keeps `pieces`, one after the other, as one file. What has to go for it is returned. Blocks.
     pub fn write(&self, key: &StoreKey, pieces: &[Bytes]) -> Result<Vec<StoreKey>, StoreError> {
         let bytes: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let evicted = self.make_room(bytes);
+        let evicted = self.make_room(bytes)?;
         let path = self.path(key);
-        if self.free_bytes().is_some_and(|free| free < self.limits.min_free + bytes) {
-            return Err(StoreError::Full { path: self.root.clone() });
-        }
         let failed = |source| StoreError::Write { path: path.clone(), source };
         let folder = path.parent().unwrap_or(&self.root);
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let beside = path.with_extension("new");
+        // Of its own, should the same segment be written twice at once.
+        let number = self.writes.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{number}.new"));
         let written = std::fs::File::create(&beside).and_then(|mut file| {
             pieces.iter().try_for_each(|piece| file.write_all(piece))?;
             std::fs::rename(&beside, &path)
@@ -172,8 +187,14 @@ impl SegmentStore {
 
     /// Drops everything of a file; the bytes it freed. Blocks.
     pub fn purge(&self, file: FileId) -> u64 {
-        let keys: Vec<StoreKey> =
-            self.lock().entries.keys().filter(|key| key.file == file).cloned().collect();
+        let first = StoreKey { file, rendition: "".into(), segment: None };
+        let keys: Vec<StoreKey> = self
+            .lock()
+            .entries
+            .range(first..)
+            .map(|(key, _)| key.clone())
+            .take_while(|key| key.file == file)
+            .collect();
         let freed = keys.iter().filter_map(|key| self.remove(key)).sum();
         let _removed = std::fs::remove_dir_all(self.root.join(file.to_string()));
         freed
@@ -184,19 +205,24 @@ impl SegmentStore {
         self.lock().bytes
     }
 
-    fn make_room(&self, bytes: u64) -> Vec<StoreKey> {
+    /// Evicts until `bytes` more fit both below the cap and beside what others keep on the disk.
+    fn make_room(&self, bytes: u64) -> Result<Vec<StoreKey>, StoreError> {
+        let full = || StoreError::Full { path: self.root.clone() };
+        if bytes > self.limits.size {
+            return Err(full());
+        }
         let mut evicted = Vec::new();
         loop {
+            let tight =
+                self.free_bytes().is_some_and(|free| free < self.limits.min_free.saturating_add(bytes));
             let oldest = {
                 let index = self.lock();
-                if index.bytes + bytes <= self.limits.size {
-                    return evicted;
+                if index.bytes + bytes <= self.limits.size && !tight {
+                    return Ok(evicted);
                 }
                 index.order.values().next().cloned()
             };
-            let Some(oldest) = oldest else {
-                return evicted;
-            };
+            let oldest = oldest.ok_or_else(full)?;
             self.remove(&oldest);
             evicted.push(oldest);
         }
@@ -293,6 +319,41 @@ mod tests {
         assert_eq!(store.read(&key(file, 0)), None);
         assert_eq!(store.segments(file, "v720-0123456789ab"), [] as [u32; 0]);
         assert!(!path.with_file_name("1.new").exists());
+    }
+
+    #[test]
+    fn an_init_stays_as_long_as_its_segments_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = FileId::random();
+        let store = open(folder.path(), 100);
+        let init = StoreKey { segment: None, ..key(file, 0) };
+        store.write(&init, &[piece(9)]).expect("written");
+        (0..20).for_each(|n| {
+            store.write(&key(file, n), &[piece(30)]).expect("written");
+            assert!(store.read(&key(file, n)).is_some());
+        });
+        assert!(store.contains(&init));
+    }
+
+    #[test]
+    fn what_is_larger_than_the_store_evicts_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = FileId::random();
+        let store = open(folder.path(), 100);
+        store.write(&key(file, 0), &[piece(30)]).expect("written");
+        assert!(matches!(store.write(&key(file, 1), &[piece(101)]), Err(StoreError::Full { .. })));
+        assert!(store.contains(&key(file, 0)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_in_the_books_nor_on_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = FileId::random();
+        let store = open(folder.path(), 100);
+        store.write(&key(file, 0), &[piece(30)]).expect("written");
+        std::fs::remove_file(store.path(&key(file, 0))).expect("removed");
+        assert_eq!(store.read(&key(file, 0)), None);
+        assert_eq!(store.bytes(), 0);
     }
 
     #[test]
