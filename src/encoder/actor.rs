@@ -287,7 +287,7 @@ impl Actor {
             Command::Expect { at_ns } => self.expected_at = at_ns,
             Command::Stop { purge, reply } => {
                 let before = self.heads.len();
-                self.step(Event::Pressure);
+                self.step(Event::Stop);
                 let stopped_heads = before - self.heads.len();
                 let freed_bytes = if purge { self.drop_unstored() } else { 0 };
                 let _gone = reply.send(StopReport { stopped_heads, freed_bytes });

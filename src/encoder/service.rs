@@ -84,18 +84,25 @@ struct FileEncoder {
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
 
+/// Between two requests for room: heads that somebody waits for finish a segment in about that time.
+const PRESSURE_PACE: Duration = Duration::from_millis(250);
+
 impl Shared {
     pub(super) fn profiles(&self) -> Arc<Vec<Resolved>> {
         self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for room for one more head.
+    /// Waits for room for one more head. Who has room may be busy when first asked: it is asked again.
     pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.room.clone().try_acquire_owned() {
-            return Some(permit);
+        let mut place = std::pin::pin!(self.room.clone().acquire_owned());
+        let mut patience = Duration::ZERO;
+        loop {
+            if let Ok(permit) = tokio::time::timeout(patience, &mut place).await {
+                return permit.ok();
+            }
+            let _nobody_else = self.pressure.send(());
+            patience = PRESSURE_PACE;
         }
-        let _nobody_else = self.pressure.send(());
-        self.room.clone().acquire_owned().await.ok()
     }
 
     pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {

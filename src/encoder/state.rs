@@ -40,6 +40,8 @@ pub enum Event {
     Ended { head: HeadId },
     /// Somebody else on this box waits for room.
     Pressure,
+    /// Somebody wants every head to end that nobody waits for.
+    Stop,
     /// Time has passed.
     Tick,
 }
@@ -209,6 +211,11 @@ impl State {
                 self.heads.remove(&head);
             }
             Event::Pressure => {
+                if let Some(head) = self.spare_head() {
+                    self.kill(head, &mut effects);
+                }
+            }
+            Event::Stop => {
                 for head in self.idle_heads() {
                     self.kill(head, &mut effects);
                 }
@@ -254,8 +261,7 @@ impl State {
             return;
         }
         if self.heads.len() >= self.limits.max_heads {
-            let spare = self.idle_heads().into_iter().min_by_key(|head| self.heads[head].last_wanted);
-            match spare {
+            match self.spare_head() {
                 Some(head) => self.kill(head, effects),
                 None => return,
             }
@@ -331,6 +337,14 @@ impl State {
     /// Heads that no request waits for.
     fn idle_heads(&self) -> Vec<HeadId> {
         self.heads.keys().copied().filter(|head| self.waiters(*head) == 0).collect()
+    }
+
+    /// The head that is missed least: one at its goal, then the one that was wanted longest ago.
+    fn spare_head(&self) -> Option<HeadId> {
+        self.idle_heads().into_iter().min_by_key(|id| {
+            let head = &self.heads[id];
+            (!head.paused(), head.last_wanted)
+        })
     }
 
     fn kill(&mut self, head: HeadId, effects: &mut Vec<Effect>) {
@@ -437,6 +451,22 @@ mod tests {
     }
 
     #[test]
+    fn room_for_somebody_else_costs_one_head_the_one_missed_least() {
+        let mut state = state(4);
+        want(&mut state, 0, 0);
+        want(&mut state, 0, 50);
+        want(&mut state, 0, 80);
+        (0..=10).for_each(|segment| {
+            made(&mut state, 1, 0, segment);
+        });
+        made(&mut state, 1, 1, 50);
+        assert!(state.is_paused(HeadId(0)));
+        assert_eq!(state.step(2 * SECOND, Event::Pressure), [Effect::Kill { head: HeadId(0) }]);
+        assert_eq!(state.step(2 * SECOND, Event::Pressure), [Effect::Kill { head: HeadId(1) }]);
+        assert_eq!(state.step(2 * SECOND, Event::Pressure), [], "somebody waits for the last");
+    }
+
+    #[test]
     fn who_read_a_segment_before_it_was_evicted_does_not_leave_for_who_wants_it_now() {
         let mut state = state(4);
         want(&mut state, 0, 7);
@@ -460,6 +490,7 @@ mod tests {
         Work(usize),
         Die(usize),
         Pressure,
+        Stop,
         Tick,
     }
 
@@ -472,6 +503,7 @@ mod tests {
             8 => (0usize..8).prop_map(Move::Work),
             1 => (0usize..8).prop_map(Move::Die),
             1 => Just(Move::Pressure),
+            1 => Just(Move::Stop),
             1 => Just(Move::Tick),
         ];
         prop::collection::vec(one, 1..200)
@@ -534,6 +566,7 @@ mod tests {
                         Event::Ended { head }
                     }
                     Move::Pressure => Event::Pressure,
+                    Move::Stop => Event::Stop,
                     Move::Tick => Event::Tick,
                 };
                 for effect in state.step(now, event) {
