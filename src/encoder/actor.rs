@@ -61,8 +61,10 @@ const HEAD_EVENTS: usize = 64;
 const MAX_UNSTORED: usize = 48;
 /// Tries of one segment per way of making it.
 const TRIES_PER_PROFILE: usize = 2;
+/// Tries of one segment at least: workers also die of what others on the box do.
+const MIN_TRIES: usize = 3;
 /// A segment that failed for good may be tried again after this.
-const FORGIVE: Duration = Duration::from_secs(20);
+const FORGIVE: Duration = Duration::from_secs(10);
 /// An init segment waits so long for a request that says where to start.
 const INIT_PATIENCE: Duration = Duration::from_millis(120);
 const TICK: Duration = Duration::from_secs(5);
@@ -94,9 +96,9 @@ pub struct Actor {
     /// Whole segments that the store did not take, oldest first.
     unstored: Vec<(usize, u32)>,
     inits: Vec<Init>,
-    tries: HashMap<(usize, u32), (usize, Instant)>,
-    /// First segment that the source does not have, though its cut list does.
-    missing_from: Vec<Option<u32>>,
+    tries: HashMap<(usize, u32), Tries>,
+    /// First segment that the source does not have, though its cut list does, and when that was seen.
+    missing_from: Vec<Option<(u32, Instant)>>,
     expected_at: Nanos,
     head_events: mpsc::Sender<(HeadId, HeadEvent)>,
     releases: mpsc::UnboundedSender<Release>,
@@ -107,6 +109,14 @@ pub struct Actor {
 enum Init {
     Known(Bytes),
     Wanted(Vec<oneshot::Sender<Result<Bytes, StreamError>>>),
+}
+
+/// Failures to make a segment.
+struct Tries {
+    count: usize,
+    last: Instant,
+    /// It failed for good: what everybody hears who asks until it is forgiven.
+    failed: Option<StreamError>,
 }
 
 struct Stored {
@@ -198,7 +208,7 @@ impl Actor {
                 Ok(()) = inbox.pressure.recv() => self.step(Event::Pressure),
                 _ = tick.tick() => {
                     self.step(Event::Tick);
-                    self.tries.retain(|_, (_, at)| at.elapsed() < FORGIVE);
+                    self.forgive();
                     if self.heads.is_empty() && last_used.elapsed() > RETIRE {
                         break;
                     }
@@ -305,8 +315,12 @@ impl Actor {
                 count: cuts.segment_count(),
             });
         }
-        if self.missing_from[rendition].is_some_and(|from| segment >= from) {
+        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
             return Err(self.damaged(rendition));
+        }
+        // Impatient players would otherwise have it tried again and again.
+        if let Some(error) = self.tries.get(&(rendition, segment)).and_then(|tries| tries.failed.clone()) {
+            return Err(error);
         }
         let key = (rendition, segment);
         let filling = self.growing.get(&key).map(watch::Sender::subscribe);
@@ -345,7 +359,7 @@ impl Actor {
     }
 
     fn damaged(&self, rendition: usize) -> StreamError {
-        let from = self.missing_from[rendition].unwrap_or(0);
+        let from = self.missing_from[rendition].map_or(0, |(from, _)| from);
         let cuts = &self.renditions[rendition].cuts;
         let at =
             cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
@@ -357,7 +371,7 @@ impl Actor {
     }
 
     fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, goal: u32) {
-        let tried = self.tries.get(&(rendition, segment)).map_or(0, |(count, _)| *count);
+        let tried = self.tries.get(&(rendition, segment)).map_or(0, |tries| tries.count);
         let profiles = self.shared.profiles();
         let planned = spec::head_spec(
             &self.presentation.info,
@@ -424,10 +438,17 @@ impl Actor {
             }
             HeadEvent::Report(Report::End { early }) => {
                 let next = self.state.frontier(head).unwrap_or(0);
-                if early && next < self.renditions[rendition].cuts.segment_count() {
+                let owes = next < self.renditions[rendition].cuts.segment_count();
+                let error = StreamError::Internal("the head ended".into());
+                if owes && !early {
+                    // Counted, or it would be started again without end.
+                    self.failed(head, error);
+                    return;
+                }
+                if owes {
                     self.source_ended(rendition, next);
                 }
-                self.end_head(head, &StreamError::Internal("the head ended".into()));
+                self.end_head(head, &error);
             }
             HeadEvent::Report(Report::Failed(failure)) => {
                 let name = &self.record.name;
@@ -468,6 +489,10 @@ impl Actor {
             .growing
             .entry((rendition, segment))
             .or_insert_with(|| watch::Sender::new(Filling::default()));
+        if filling.borrow().end.is_some() {
+            // Made once more while the last one is still being written: its readers keep theirs.
+            *filling = watch::Sender::new(Filling::default());
+        }
         filling.send_modify(|filling| {
             filling.fragments.push(fragment.bytes.into());
             if fragment.last {
@@ -521,7 +546,10 @@ impl Actor {
         }
         let key = (stored.rendition, stored.segment);
         if stored.kept {
-            self.growing.remove(&key);
+            // Unless it is being made once more.
+            if self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
+                self.growing.remove(&key);
+            }
             return;
         }
         self.unstored.push(key);
@@ -565,10 +593,26 @@ impl Actor {
     /// The source has no more, though the cut list does: who waits beyond hears so.
     fn source_ended(&mut self, rendition: usize, from: u32) {
         tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
-        self.missing_from[rendition] = Some(from);
+        self.missing_from[rendition] = Some((from, Instant::now()));
         let error = self.damaged(rendition);
+        self.refuse_init(rendition, &error);
         for segment in self.state.wanted(RenditionIndex(rendition), from) {
             self.give_up(rendition, segment, &error);
+        }
+    }
+
+    /// What failed may be tried again after a while, counted from the last failure, and not while somebody still
+    /// tries: a try that hangs takes longer than the while.
+    fn forgive(&mut self) {
+        let trying: Vec<(usize, u32)> = self
+            .heads
+            .iter()
+            .filter_map(|(head, running)| Some((running.rendition, self.state.frontier(*head)?)))
+            .collect();
+        self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
+        // A disk that came back has what it did not deliver before.
+        for missing in &mut self.missing_from {
+            missing.take_if(|(_, since)| since.elapsed() >= FORGIVE);
         }
     }
 
@@ -581,9 +625,12 @@ impl Actor {
         tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
         let chain =
             spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
-        let tries = self.tries.entry((rendition, segment)).or_insert((0, Instant::now()));
-        tries.0 += 1;
-        if tries.0 >= chain.max(1) * TRIES_PER_PROFILE {
+        let first = Tries { count: 0, last: Instant::now(), failed: None };
+        let tries = self.tries.entry((rendition, segment)).or_insert(first);
+        tries.count += 1;
+        tries.last = Instant::now();
+        if tries.count >= (chain * TRIES_PER_PROFILE).max(MIN_TRIES) {
+            tries.failed = Some(error.clone());
             self.fail(head, segment, error);
         } else {
             self.end_head(head, &error);
@@ -594,13 +641,17 @@ impl Actor {
     fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
         if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
             self.give_up(rendition, segment, &error);
-            if let Init::Wanted(waiting) = &mut self.inits[rendition] {
-                for reply in waiting.drain(..) {
-                    let _gone = reply.send(Err(error.clone()));
-                }
-            }
+            self.refuse_init(rendition, &error);
         }
         self.end_head(head, &error);
+    }
+
+    fn refuse_init(&mut self, rendition: usize, error: &StreamError) {
+        if let Init::Wanted(waiting) = &mut self.inits[rendition] {
+            for reply in waiting.drain(..) {
+                let _gone = reply.send(Err(error.clone()));
+            }
+        }
     }
 
     fn give_up(&mut self, rendition: usize, segment: u32, error: &StreamError) {
