@@ -96,6 +96,8 @@ pub struct Actor {
     /// Whole segments that the store did not take, oldest first.
     unstored: Vec<(usize, u32)>,
     inits: Vec<Init>,
+    /// Renditions of which a head ended since this was last looked at.
+    lost_head: Vec<bool>,
     tries: HashMap<(usize, u32), Tries>,
     /// First segment that the source does not have, though its cut list does, and when that was seen.
     missing_from: Vec<Option<(u32, Instant)>>,
@@ -146,6 +148,7 @@ pub fn spawn(
             state: schedule(&shared, &renditions),
             inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
             missing_from: vec![None; renditions.len()],
+            lost_head: vec![false; renditions.len()],
             shared,
             record,
             presentation,
@@ -214,6 +217,8 @@ impl Actor {
                     }
                 }
             }
+            // The head that would have brought an init may just have ended, or been killed.
+            (0..self.inits.len()).for_each(|rendition| self.seek_headless_init(rendition));
             self.publish();
         }
         self.heads.values().for_each(|running| running.task.abort());
@@ -256,6 +261,7 @@ impl Actor {
                 Effect::Kill { head } => {
                     if let Some(running) = self.heads.remove(&head) {
                         running.task.abort();
+                        self.lost_head[running.rendition] = true;
                         self.drop_torn(running.rendition, &StreamError::ShuttingDown);
                     }
                 }
@@ -273,6 +279,7 @@ impl Actor {
                     let _gone = reply.send(Ok(bytes.clone()));
                 }
                 Init::Wanted(waiting) => {
+                    waiting.retain(|reply| !reply.is_closed());
                     waiting.push(reply);
                     let own = own.clone();
                     tokio::spawn(async move {
@@ -283,14 +290,7 @@ impl Actor {
                     });
                 }
             },
-            Command::InitOverdue { rendition } => {
-                let index = RenditionIndex(rendition);
-                if matches!(self.inits[rendition], Init::Wanted(_)) && !self.state.has_head(index) {
-                    let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
-                    self.state.set_stored(index, segment, false);
-                    self.step(Event::Want { rendition: index, segment });
-                }
-            }
+            Command::InitOverdue { rendition } => self.seek_init(rendition),
             Command::Near { rendition, segment } => {
                 self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
             }
@@ -305,6 +305,39 @@ impl Actor {
         }
     }
 
+    /// An init whose head is gone need not wait for a request that says where to start: that came.
+    fn seek_headless_init(&mut self, rendition: usize) {
+        if std::mem::take(&mut self.lost_head[rendition]) {
+            self.seek_init(rendition);
+        }
+    }
+
+    /// Starts a head for an init segment that somebody waits for, where no head works that would bring it.
+    fn seek_init(&mut self, rendition: usize) {
+        let index = RenditionIndex(rendition);
+        let Init::Wanted(waiting) = &mut self.inits[rendition] else { return };
+        waiting.retain(|reply| !reply.is_closed());
+        if waiting.is_empty() || self.state.has_head(index) {
+            return;
+        }
+        let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
+        if let Some(error) = self.refusal(rendition, segment) {
+            self.refuse_init(rendition, &error);
+        } else if self.state.ticket(index, segment).is_none() {
+            self.state.set_stored(index, segment, false);
+            self.step(Event::Want { rendition: index, segment });
+        }
+    }
+
+    /// Why a segment is not even tried, if it is not.
+    fn refusal(&self, rendition: usize, segment: u32) -> Option<StreamError> {
+        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
+            return Some(self.damaged(rendition));
+        }
+        // Impatient players would otherwise have it tried again and again.
+        self.tries.get(&(rendition, segment))?.failed.clone()
+    }
+
     /// The caller did not find the segment in the store.
     fn segment(&mut self, rendition: usize, segment: u32) -> Result<SegmentReader, StreamError> {
         let cuts = &self.renditions[rendition].cuts;
@@ -315,11 +348,7 @@ impl Actor {
                 count: cuts.segment_count(),
             });
         }
-        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
-            return Err(self.damaged(rendition));
-        }
-        // Impatient players would otherwise have it tried again and again.
-        if let Some(error) = self.tries.get(&(rendition, segment)).and_then(|tries| tries.failed.clone()) {
+        if let Some(error) = self.refusal(rendition, segment) {
             return Err(error);
         }
         let key = (rendition, segment);
@@ -664,6 +693,7 @@ impl Actor {
     fn end_head(&mut self, head: HeadId, error: &StreamError) {
         if let Some(running) = self.heads.remove(&head) {
             running.task.abort();
+            self.lost_head[running.rendition] = true;
             self.drop_torn(running.rendition, error);
         }
         self.step(Event::Ended { head });
