@@ -16,12 +16,11 @@ use super::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
 use super::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::catalogue::FileRecord;
 use crate::isobmff::{Fragment, init_segment};
-use crate::library::LibraryError;
 use crate::rendition::{Presentation, Rendition};
 use crate::store::StoreKey;
 use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::WorkerError;
-use crate::worker::protocol::{FailureKind, Report};
+use crate::worker::protocol::{Failure, FailureKind, Report};
 
 pub enum Command {
     Segment {
@@ -423,15 +422,13 @@ impl Actor {
         );
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
         let task = tokio::spawn(async move {
-            let libraries = shared.libraries.clone();
-            let opened = tokio::task::spawn_blocking(move || libraries.open(&record)).await;
-            let source = match opened {
-                Ok(Ok(file)) => Arc::new(file),
-                Ok(Err(error)) => {
-                    let _gone = events.send((head, HeadEvent::Lost(source_failure(&error)))).await;
+            let source = match shared.open(record).await {
+                Ok(file) => Arc::new(file),
+                Err(error) => {
+                    let failure = Failure::new(FailureKind::Source, LIBRARY, error);
+                    let _gone = events.send((head, HeadEvent::Lost(failure.into()))).await;
                     return;
                 }
-                Err(_) => return,
             };
             let Some(permit) = shared.room().await else {
                 return;
@@ -752,7 +749,3 @@ impl Actor {
 
 /// Marks failures of the library, as opposed to those of a worker.
 const LIBRARY: &str = "library";
-
-fn source_failure(error: &LibraryError) -> WorkerError {
-    crate::worker::protocol::Failure::new(FailureKind::Source, LIBRARY, error.to_string()).into()
-}

@@ -1,6 +1,7 @@
 //! All encoders of the box: one per file, made at first need, ended when idle.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,8 @@ pub struct Shared {
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
     room: Arc<Semaphore>,
+    /// Files being opened.
+    opening: Arc<Semaphore>,
     files: Mutex<HashMap<FileId, Arc<FileEncoder>>>,
 }
 
@@ -84,6 +87,10 @@ struct FileEncoder {
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
 
+/// Disks that slept need some seconds; players do not wait longer.
+const OPEN_DEADLINE: Duration = Duration::from_secs(15);
+/// Threads that wait for disks, of the 512 that the runtime has for everything.
+const MAX_OPENING: usize = 32;
 /// Between two requests for room: heads that somebody waits for finish a segment in about that time.
 const PRESSURE_PACE: Duration = Duration::from_millis(250);
 
@@ -105,6 +112,22 @@ impl Shared {
         }
     }
 
+    /// Opens the file for a head; the error is for the log and the client. A disk that does not answer keeps
+    /// threads: they are limited, so that what is stored can still be read.
+    pub(super) async fn open(&self, record: FileRecord) -> Result<File, String> {
+        let stuck = || format!("{}: the disk of the library does not answer", record.name);
+        let opening = tokio::time::timeout(OPEN_DEADLINE, self.opening.clone().acquire_owned());
+        let permit = opening.await.map_err(|_| stuck())?;
+        let libraries = self.libraries.clone();
+        let asked = record.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            libraries.open(&asked).map_err(|error| error.to_string())
+        });
+        let opened = tokio::time::timeout(OPEN_DEADLINE, opened).await.map_err(|_| stuck())?;
+        opened.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
     pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {
         let shared = self.clone();
         tokio::task::spawn_blocking(move || shared.store.read(&key)).await.ok()?
@@ -120,9 +143,11 @@ impl Encoders {
         settings: EncodeSettings,
     ) -> Self {
         let room = Arc::new(Semaphore::new(settings.max_heads));
+        let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let (pressure, _) = broadcast::channel(4);
         let (profiles, files) = (RwLock::default(), Mutex::default());
-        let shared = Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, files };
+        let shared =
+            Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, opening, files };
         Self { shared: Arc::new(shared) }
     }
 
