@@ -1,6 +1,6 @@
 //! The one task that owns a file's heads and growing segments. It performs what [`State`] decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,8 @@ pub enum Command {
     Segment {
         rendition: usize,
         segment: u32,
-        reply: oneshot::Sender<Result<SegmentReader, StreamError>>,
+        /// None when the segment has come into the store meanwhile.
+        reply: oneshot::Sender<Result<Option<SegmentReader>, StreamError>>,
     },
     Init {
         rendition: usize,
@@ -56,8 +57,9 @@ pub enum Command {
 pub const COMMANDS: usize = 256;
 /// Reports of all heads of a file on their way: fragments of a few hundred kilobytes.
 const HEAD_EVENTS: usize = 64;
-/// Segments kept in memory because the store would not take them.
-const MAX_UNSTORED: usize = 48;
+/// Bytes of segments kept in memory because the store would not take them: several minutes of most films, and
+/// some segments of any.
+const MAX_UNSTORED_BYTES: u64 = 128 << 20;
 /// Tries of one segment per way of making it.
 const TRIES_PER_PROFILE: usize = 2;
 /// Tries of one segment at least: workers also die of what others on the box do.
@@ -93,7 +95,7 @@ pub struct Actor {
     heads: HashMap<HeadId, Running>,
     growing: HashMap<(usize, u32), watch::Sender<Filling>>,
     /// Whole segments that the store did not take, oldest first.
-    unstored: Vec<(usize, u32)>,
+    unstored: VecDeque<(usize, u32)>,
     inits: Vec<Init>,
     /// Renditions of which a head ended since this was last looked at.
     lost_head: Vec<bool>,
@@ -155,7 +157,7 @@ pub fn spawn(
             began: Instant::now(),
             heads: HashMap::new(),
             growing: HashMap::new(),
-            unstored: Vec::new(),
+            unstored: VecDeque::new(),
             tries: HashMap::new(),
             expected_at: 0,
             head_events,
@@ -338,7 +340,7 @@ impl Actor {
     }
 
     /// The caller did not find the segment in the store.
-    fn segment(&mut self, rendition: usize, segment: u32) -> Result<SegmentReader, StreamError> {
+    fn segment(&mut self, rendition: usize, segment: u32) -> Result<Option<SegmentReader>, StreamError> {
         let cuts = &self.renditions[rendition].cuts;
         if segment >= cuts.segment_count() {
             return Err(StreamError::BeyondEnd {
@@ -356,7 +358,13 @@ impl Actor {
             && filling.borrow().end.is_some()
         {
             self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
-            return Ok(SegmentReader::new(filling.clone(), None));
+            return Ok(Some(SegmentReader::new(filling.clone(), None)));
+        }
+        if filling.is_none() && self.shared.store.contains(&self.key(rendition, Some(segment))) {
+            return Ok(None);
+        }
+        if self.state.is_stored(RenditionIndex(rendition), segment) {
+            self.look_up_stored(rendition);
         }
         let filling = filling.unwrap_or_else(|| {
             self.growing.entry(key).or_insert_with(|| watch::Sender::new(Filling::default())).subscribe()
@@ -369,7 +377,17 @@ impl Actor {
             let release = Release { rendition: index, segment, ticket };
             Lease { releases: self.releases.clone(), release }
         });
-        Ok(SegmentReader::new(filling, lease))
+        Ok(Some(SegmentReader::new(filling, lease)))
+    }
+
+    /// What was thought to be stored is not: other files' segments took its place, or the owner purged it. Heads
+    /// must not end where the rest was.
+    fn look_up_stored(&mut self, rendition: usize) {
+        let written = self.shared.store.segments(self.record.id, &self.renditions[rendition].id.0);
+        let whole = |filling: &watch::Sender<Filling>| matches!(filling.borrow().end, Some(Ok(())));
+        let held = self.growing.iter().filter(|((of, _), filling)| *of == rendition && whole(filling));
+        let stored = written.into_iter().chain(held.map(|((_, segment), _)| *segment));
+        self.state.reset_stored(RenditionIndex(rendition), stored);
     }
 
     /// A request has ended. What nobody asked for any more, before it began, is forgotten.
@@ -571,6 +589,7 @@ impl Actor {
             }
         }
         let key = (stored.rendition, stored.segment);
+        self.unstored.retain(|unstored| *unstored != key);
         if stored.kept {
             // Unless it is being made once more.
             if self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
@@ -578,11 +597,14 @@ impl Actor {
             }
             return;
         }
-        self.unstored.push(key);
-        if self.unstored.len() > MAX_UNSTORED {
-            let (rendition, segment) = self.unstored.remove(0);
-            self.growing.remove(&(rendition, segment));
-            self.state.set_stored(RenditionIndex(rendition), segment, false);
+        self.unstored.push_back(key);
+        let held = |key: &(usize, u32)| self.growing.get(key).map_or(0, bytes_of);
+        let mut bytes: u64 = self.unstored.iter().map(held).sum();
+        while bytes > MAX_UNSTORED_BYTES
+            && let Some(key) = self.unstored.pop_front()
+        {
+            bytes -= self.growing.remove(&key).as_ref().map_or(0, bytes_of);
+            self.state.set_stored(RenditionIndex(key.0), key.1, false);
         }
     }
 
@@ -591,7 +613,7 @@ impl Actor {
         let mut freed = 0;
         for (rendition, segment) in std::mem::take(&mut self.unstored) {
             if let Some(filling) = self.growing.remove(&(rendition, segment)) {
-                freed += filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum::<u64>();
+                freed += bytes_of(&filling);
             }
             self.state.set_stored(RenditionIndex(rendition), segment, false);
         }
@@ -745,6 +767,10 @@ impl Actor {
         heads.sort_by_key(|(head, _)| *head);
         self.status.send_replace(heads.into_iter().map(|(_, status)| status).collect());
     }
+}
+
+fn bytes_of(filling: &watch::Sender<Filling>) -> u64 {
+    filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum()
 }
 
 /// Marks failures of the library, as opposed to those of a worker.

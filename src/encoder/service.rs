@@ -86,6 +86,8 @@ struct FileEncoder {
 
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
+/// A segment is looked for in the store and with its encoder so many times, in case it moves from one to the other.
+const LOOKS: usize = 3;
 
 /// Disks that slept need some seconds; players do not wait longer.
 const OPEN_DEADLINE: Duration = Duration::from_secs(15);
@@ -177,18 +179,26 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        let encoder = self.encoder(file).await?;
-        let index = index_of(file, &encoder.presentation, rendition)?;
         let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
-        if let Some(bytes) = self.shared.read(key).await {
-            // A full queue means that the actor has plenty of signs of life.
-            let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-            let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-            return Ok(SegmentReader::new(whole, None));
+        for _ in 0..LOOKS {
+            let encoder = self.encoder(file).await?;
+            let index = index_of(file, &encoder.presentation, rendition)?;
+            if let Some(bytes) = self.shared.read(key.clone()).await {
+                // A full queue means that the actor has plenty of signs of life.
+                let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
+                let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
+                return Ok(SegmentReader::new(whole, None));
+            }
+            let (reply, answer) = oneshot::channel();
+            ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
+            match answer.await {
+                Ok(Ok(Some(reader))) => return Ok(reader),
+                Ok(Err(error)) => return Err(error),
+                // It has come into the store between the two questions, or the encoder has just retired.
+                Ok(Ok(None)) | Err(_) => {}
+            }
         }
-        let (reply, answer) = oneshot::channel();
-        ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
-        answer.await.map_err(|_| StreamError::ShuttingDown)?
+        Err(StreamError::ShuttingDown)
     }
 
     /// Warms the heads that playback at a position will need; with `wait`, the time to the first fragment.
@@ -292,6 +302,7 @@ impl Encoders {
         let (commands, heads) = actor::spawn(self.shared.clone(), record, presentation.clone());
         let checked = Mutex::new(Instant::now());
         let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, checked });
+        files.retain(|_, encoder| !encoder.commands.is_closed());
         files.insert(id, encoder.clone());
         Ok(encoder)
     }

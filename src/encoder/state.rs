@@ -133,6 +133,18 @@ impl State {
         }
     }
 
+    /// What is stored of a rendition, looked up anew.
+    pub fn reset_stored(&mut self, rendition: RenditionIndex, segments: impl IntoIterator<Item = u32>) {
+        if let Some(line) = self.lines.get_mut(rendition.0) {
+            line.stored = segments.into_iter().collect();
+        }
+    }
+
+    /// Whether a segment is stored, as far as the schedule was told.
+    pub fn is_stored(&self, rendition: RenditionIndex, segment: u32) -> bool {
+        self.lines.get(rendition.0).is_some_and(|line| line.stored.contains(&segment))
+    }
+
     #[cfg(test)]
     fn head_count(&self) -> usize {
         self.heads.len()
