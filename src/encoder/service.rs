@@ -273,8 +273,14 @@ impl Encoders {
             }
             *checked = Instant::now();
         }
-        let record =
-            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        let record = match self.shared.libraries.ensure_probed(file).await {
+            Ok(record) => record,
+            Err(error) => {
+                let error = stream_error(file, error);
+                // What is stored plays on while the library is away; heads hear of it themselves.
+                return known.filter(|_| matches!(error, StreamError::Offline(_))).ok_or(error);
+            }
+        };
         if let Some(known) = known
             && known.version == record.content_version
         {
