@@ -1,5 +1,9 @@
 //! The one task that owns a file's heads and growing segments. It performs what [`State`] decides.
 
+mod failures;
+mod inits;
+mod keeping;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,13 +12,13 @@ use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::error::StreamError;
-use super::head::{self, HeadEvent, HeadTask};
-use super::service::{Lease, Release, Shared};
-use super::spec;
-use super::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
-use super::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::catalogue::FileRecord;
+use crate::encoder::error::StreamError;
+use crate::encoder::head::{self, HeadEvent, HeadTask};
+use crate::encoder::service::{Lease, Release, Shared};
+use crate::encoder::spec;
+use crate::encoder::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
+use crate::encoder::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
 use crate::store::StoreKey;
@@ -225,25 +229,6 @@ impl Actor {
         self.heads.values().for_each(|running| running.task.abort());
     }
 
-    /// Init segments that the facts give, or an earlier head left in the store.
-    async fn load_inits(&mut self) {
-        for index in 0..self.renditions.len() {
-            let rendition = &self.renditions[index];
-            let known = spec::known_entry(&self.presentation.info, rendition)
-                .map(|entry| Bytes::from(init_segment(&entry, rendition.cuts.timescale)));
-            let init = match known {
-                Some(init) => Some(init),
-                None => self.shared.read(self.key(index, None)).await,
-            };
-            if let Some(init) = init {
-                self.inits[index] = Init::Known(init);
-            }
-            for segment in self.shared.store.segments(self.record.id, &self.renditions[index].id.0) {
-                self.state.set_stored(RenditionIndex(index), segment, true);
-            }
-        }
-    }
-
     fn key(&self, rendition: usize, segment: Option<u32>) -> StoreKey {
         StoreKey { file: self.record.id, rendition: self.renditions[rendition].id.0.clone(), segment }
     }
@@ -306,39 +291,6 @@ impl Actor {
         }
     }
 
-    /// An init whose head is gone need not wait for a request that says where to start: that came.
-    fn seek_headless_init(&mut self, rendition: usize) {
-        if std::mem::take(&mut self.lost_head[rendition]) {
-            self.seek_init(rendition);
-        }
-    }
-
-    /// Starts a head for an init segment that somebody waits for, where no head works that would bring it.
-    fn seek_init(&mut self, rendition: usize) {
-        let index = RenditionIndex(rendition);
-        let Init::Wanted(waiting) = &mut self.inits[rendition] else { return };
-        waiting.retain(|reply| !reply.is_closed());
-        if waiting.is_empty() || self.state.has_head(index) {
-            return;
-        }
-        let segment = self.renditions[rendition].cuts.segment_at(self.expected_at).0;
-        if let Some(error) = self.refusal(rendition, segment) {
-            self.refuse_init(rendition, &error);
-        } else if self.state.ticket(index, segment).is_none() {
-            self.state.set_stored(index, segment, false);
-            self.step(Event::Want { rendition: index, segment });
-        }
-    }
-
-    /// Why a segment is not even tried, if it is not.
-    fn refusal(&self, rendition: usize, segment: u32) -> Option<StreamError> {
-        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
-            return Some(self.damaged(rendition));
-        }
-        // Impatient players would otherwise have it tried again and again.
-        self.tries.get(&(rendition, segment))?.failed.clone()
-    }
-
     /// The caller did not find the segment in the store.
     fn segment(&mut self, rendition: usize, segment: u32) -> Result<Option<SegmentReader>, StreamError> {
         let cuts = &self.renditions[rendition].cuts;
@@ -380,16 +332,6 @@ impl Actor {
         Ok(Some(SegmentReader::new(filling, lease)))
     }
 
-    /// What was thought to be stored is not: other files' segments took its place, or the owner purged it. Heads
-    /// must not end where the rest was.
-    fn look_up_stored(&mut self, rendition: usize) {
-        let written = self.shared.store.segments(self.record.id, &self.renditions[rendition].id.0);
-        let whole = |filling: &watch::Sender<Filling>| matches!(filling.borrow().end, Some(Ok(())));
-        let held = self.growing.iter().filter(|((of, _), filling)| *of == rendition && whole(filling));
-        let stored = written.into_iter().chain(held.map(|((_, segment), _)| *segment));
-        self.state.reset_stored(RenditionIndex(rendition), stored);
-    }
-
     /// A request has ended. What nobody asked for any more, before it began, is forgotten.
     fn release(&mut self, release: Release) {
         let Release { rendition, segment, ticket } = release;
@@ -402,18 +344,6 @@ impl Actor {
         if forgotten {
             self.growing.remove(&key);
         }
-    }
-
-    fn damaged(&self, rendition: usize) -> StreamError {
-        let from = self.missing_from[rendition].map_or(0, |(from, _)| from);
-        let cuts = &self.renditions[rendition].cuts;
-        let at =
-            cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
-        StreamError::Damaged(format!(
-            "{} ends at {:.1} s, before its own index says",
-            self.record.name,
-            at as f64 / 1e9
-        ))
     }
 
     fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, goal: u32) {
@@ -565,183 +495,6 @@ impl Actor {
         self.step(Event::Made { head, segment, took });
     }
 
-    /// Writes a whole segment to the store; it stays in memory until it is there.
-    fn keep(&self, rendition: usize, segment: u32, pieces: Vec<Bytes>) {
-        let (shared, stored, key) =
-            (self.shared.clone(), self.stored.clone(), self.key(rendition, Some(segment)));
-        tokio::task::spawn_blocking(move || {
-            let (kept, evicted) = match shared.store.write(&key, &pieces) {
-                Ok(evicted) => (true, evicted),
-                Err(error) => {
-                    tracing::warn!(%error, "a segment is not kept");
-                    (false, Vec::new())
-                }
-            };
-            let _actor_gone = stored.send(Stored { rendition, segment, kept, evicted });
-        });
-    }
-
-    fn after_write(&mut self, stored: Stored) {
-        for key in stored.evicted.iter().filter(|key| key.file == self.record.id) {
-            let index = self.renditions.iter().position(|rendition| rendition.id.0 == key.rendition);
-            if let (Some(index), Some(segment)) = (index, key.segment) {
-                self.state.set_stored(RenditionIndex(index), segment, false);
-            }
-        }
-        let key = (stored.rendition, stored.segment);
-        self.unstored.retain(|unstored| *unstored != key);
-        if stored.kept {
-            // Unless it is being made once more.
-            if self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
-                self.growing.remove(&key);
-            }
-            return;
-        }
-        self.unstored.push_back(key);
-        let held = |key: &(usize, u32)| self.growing.get(key).map_or(0, bytes_of);
-        let mut bytes: u64 = self.unstored.iter().map(held).sum();
-        while bytes > MAX_UNSTORED_BYTES
-            && let Some(key) = self.unstored.pop_front()
-        {
-            bytes -= self.growing.remove(&key).as_ref().map_or(0, bytes_of);
-            self.state.set_stored(RenditionIndex(key.0), key.1, false);
-        }
-    }
-
-    /// Drops the segments that only memory holds; the bytes it freed.
-    fn drop_unstored(&mut self) -> u64 {
-        let mut freed = 0;
-        for (rendition, segment) in std::mem::take(&mut self.unstored) {
-            if let Some(filling) = self.growing.remove(&(rendition, segment)) {
-                freed += bytes_of(&filling);
-            }
-            self.state.set_stored(RenditionIndex(rendition), segment, false);
-        }
-        freed
-    }
-
-    fn set_init(&mut self, rendition: usize, init: Bytes) {
-        let Init::Wanted(waiting) = std::mem::replace(&mut self.inits[rendition], Init::Known(init.clone()))
-        else {
-            // Frozen at its first use: what a later head would write differs in parameter sets at most, and
-            // those travel in band.
-            return;
-        };
-        waiting.into_iter().for_each(|reply| {
-            let _gone = reply.send(Ok(init.clone()));
-        });
-        let (shared, key) = (self.shared.clone(), self.key(rendition, None));
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = shared.store.write(&key, &[init]) {
-                tracing::warn!(%error, "an init segment is not kept");
-            }
-        });
-    }
-
-    /// The source has no more, though the cut list does: who waits beyond hears so.
-    fn source_ended(&mut self, rendition: usize, from: u32) {
-        tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
-        self.missing_from[rendition] = Some((from, Instant::now()));
-        let error = self.damaged(rendition);
-        self.refuse_init(rendition, &error);
-        for segment in self.state.wanted(RenditionIndex(rendition), from) {
-            self.give_up(rendition, segment, &error);
-        }
-    }
-
-    /// What failed may be tried again after a while, counted from the last failure, and not while somebody still
-    /// tries: a try that hangs takes longer than the while.
-    fn forgive(&mut self) {
-        let trying: Vec<(usize, u32)> = self
-            .heads
-            .iter()
-            .filter_map(|(head, running)| Some((running.rendition, self.state.frontier(*head)?)))
-            .collect();
-        self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
-        // A disk that came back has what it did not deliver before.
-        for missing in &mut self.missing_from {
-            missing.take_if(|(_, since)| since.elapsed() >= FORGIVE);
-        }
-    }
-
-    /// A head failed: another try, on the next profile, or the end of trying.
-    fn failed(&mut self, head: HeadId, error: StreamError) {
-        let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) else {
-            return;
-        };
-        let segment = self.state.frontier(head).unwrap_or(0);
-        tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
-        let chain =
-            spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
-        let first = Tries { count: 0, last: Instant::now(), failed: None };
-        let tries = self.tries.entry((rendition, segment)).or_insert(first);
-        tries.count += 1;
-        tries.last = Instant::now();
-        if tries.count >= (chain * TRIES_PER_PROFILE).max(MIN_TRIES) {
-            tries.failed = Some(error.clone());
-            self.fail(head, segment, error);
-        } else {
-            self.end_head(head, &error);
-        }
-    }
-
-    /// Ends a head whose segment cannot be made, and tells everyone who waits for it.
-    fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
-        if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
-            self.give_up(rendition, segment, &error);
-            self.refuse_init(rendition, &error);
-        }
-        self.end_head(head, &error);
-    }
-
-    fn refuse_init(&mut self, rendition: usize, error: &StreamError) {
-        if let Init::Wanted(waiting) = &mut self.inits[rendition] {
-            for reply in waiting.drain(..) {
-                let _gone = reply.send(Err(error.clone()));
-            }
-        }
-    }
-
-    fn give_up(&mut self, rendition: usize, segment: u32, error: &StreamError) {
-        if let Some(filling) = self.growing.remove(&(rendition, segment)) {
-            filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
-        }
-        self.step(Event::GiveUp { rendition: RenditionIndex(rendition), segment });
-    }
-
-    fn end_head(&mut self, head: HeadId, error: &StreamError) {
-        if let Some(running) = self.heads.remove(&head) {
-            running.task.abort();
-            self.lost_head[running.rendition] = true;
-            self.drop_torn(running.rendition, error);
-        }
-        self.step(Event::Ended { head });
-    }
-
-    /// Segments that have begun and that no head goes on with: their readers hear it, and the next request has
-    /// them made from the start. Segments without a fragment yet simply wait for the next head.
-    fn drop_torn(&mut self, rendition: usize, error: &StreamError) {
-        let making: Vec<u32> = self
-            .heads
-            .iter()
-            .filter(|(_, running)| running.rendition == rendition)
-            .filter_map(|(head, _)| self.state.frontier(*head))
-            .collect();
-        self.growing.retain(|(of, segment), filling| {
-            let torn = {
-                let filling = filling.borrow();
-                *of == rendition
-                    && filling.end.is_none()
-                    && !filling.fragments.is_empty()
-                    && !making.contains(segment)
-            };
-            if torn {
-                filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
-            }
-            !torn
-        });
-    }
-
     fn publish(&self) {
         let mut heads: Vec<(HeadId, HeadStatus)> = self
             .heads
@@ -767,10 +520,6 @@ impl Actor {
         heads.sort_by_key(|(head, _)| *head);
         self.status.send_replace(heads.into_iter().map(|(_, status)| status).collect());
     }
-}
-
-fn bytes_of(filling: &watch::Sender<Filling>) -> u64 {
-    filling.borrow().fragments.iter().map(|piece| piece.len() as u64).sum()
 }
 
 /// Marks failures of the library, as opposed to those of a worker.

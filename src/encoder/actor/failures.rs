@@ -1,0 +1,128 @@
+//! What fails: heads, segments and sources; who hears of it, and when it is tried again.
+
+use std::time::Instant;
+
+use super::{Actor, FORGIVE, MIN_TRIES, TRIES_PER_PROFILE, Tries};
+use crate::encoder::error::StreamError;
+use crate::encoder::spec;
+use crate::encoder::state::{Event, HeadId, RenditionIndex};
+use crate::timeline::{SegmentIndex, nanos_from_ticks};
+
+impl Actor {
+    /// Why a segment is not even tried, if it is not.
+    pub(super) fn refusal(&self, rendition: usize, segment: u32) -> Option<StreamError> {
+        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
+            return Some(self.damaged(rendition));
+        }
+        // Impatient players would otherwise have it tried again and again.
+        self.tries.get(&(rendition, segment))?.failed.clone()
+    }
+
+    pub(super) fn damaged(&self, rendition: usize) -> StreamError {
+        let from = self.missing_from[rendition].map_or(0, |(from, _)| from);
+        let cuts = &self.renditions[rendition].cuts;
+        let at =
+            cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
+        StreamError::Damaged(format!(
+            "{} ends at {:.1} s, before its own index says",
+            self.record.name,
+            at as f64 / 1e9
+        ))
+    }
+
+    /// The source has no more, though the cut list does: who waits beyond hears so.
+    pub(super) fn source_ended(&mut self, rendition: usize, from: u32) {
+        tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
+        self.missing_from[rendition] = Some((from, Instant::now()));
+        let error = self.damaged(rendition);
+        self.refuse_init(rendition, &error);
+        for segment in self.state.wanted(RenditionIndex(rendition), from) {
+            self.give_up(rendition, segment, &error);
+        }
+    }
+
+    /// What failed may be tried again after a while, counted from the last failure, and not while somebody still
+    /// tries: a try that hangs takes longer than the while.
+    pub(super) fn forgive(&mut self) {
+        let trying: Vec<(usize, u32)> = self
+            .heads
+            .iter()
+            .filter_map(|(head, running)| Some((running.rendition, self.state.frontier(*head)?)))
+            .collect();
+        self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
+        // A disk that came back has what it did not deliver before.
+        for missing in &mut self.missing_from {
+            missing.take_if(|(_, since)| since.elapsed() >= FORGIVE);
+        }
+    }
+
+    /// A head failed: another try, on the next profile, or the end of trying.
+    pub(super) fn failed(&mut self, head: HeadId, error: StreamError) {
+        let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) else {
+            return;
+        };
+        let segment = self.state.frontier(head).unwrap_or(0);
+        tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
+        let chain =
+            spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
+        let first = Tries { count: 0, last: Instant::now(), failed: None };
+        let tries = self.tries.entry((rendition, segment)).or_insert(first);
+        tries.count += 1;
+        tries.last = Instant::now();
+        if tries.count >= (chain * TRIES_PER_PROFILE).max(MIN_TRIES) {
+            tries.failed = Some(error.clone());
+            self.fail(head, segment, error);
+        } else {
+            self.end_head(head, &error);
+        }
+    }
+
+    /// Ends a head whose segment cannot be made, and tells everyone who waits for it.
+    pub(super) fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
+        if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
+            self.give_up(rendition, segment, &error);
+            self.refuse_init(rendition, &error);
+        }
+        self.end_head(head, &error);
+    }
+
+    pub(super) fn give_up(&mut self, rendition: usize, segment: u32, error: &StreamError) {
+        if let Some(filling) = self.growing.remove(&(rendition, segment)) {
+            filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
+        }
+        self.step(Event::GiveUp { rendition: RenditionIndex(rendition), segment });
+    }
+
+    pub(super) fn end_head(&mut self, head: HeadId, error: &StreamError) {
+        if let Some(running) = self.heads.remove(&head) {
+            running.task.abort();
+            self.lost_head[running.rendition] = true;
+            self.drop_torn(running.rendition, error);
+        }
+        self.step(Event::Ended { head });
+    }
+
+    /// Segments that have begun and that no head goes on with: their readers hear it, and the next request has
+    /// them made from the start. Segments without a fragment yet simply wait for the next head.
+    pub(super) fn drop_torn(&mut self, rendition: usize, error: &StreamError) {
+        let making: Vec<u32> = self
+            .heads
+            .iter()
+            .filter(|(_, running)| running.rendition == rendition)
+            .filter_map(|(head, _)| self.state.frontier(*head))
+            .collect();
+        self.growing.retain(|(of, segment), filling| {
+            let torn = {
+                let filling = filling.borrow();
+                *of == rendition
+                    && filling.end.is_none()
+                    && !filling.fragments.is_empty()
+                    && !making.contains(segment)
+            };
+            if torn {
+                filling.send_modify(|filling| filling.end = Some(Err(error.clone())));
+            }
+            !torn
+        });
+    }
+}
