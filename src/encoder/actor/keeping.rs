@@ -9,7 +9,9 @@ use crate::encoder::types::Filling;
 
 impl Actor {
     /// Writes a whole segment to the store; it stays in memory until it is there.
-    pub(super) fn keep(&self, rendition: usize, segment: u32, pieces: Vec<Bytes>) {
+    pub(super) fn keep(&mut self, rendition: usize, segment: u32, pieces: Vec<Bytes>) {
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        self.writing += bytes;
         let (shared, stored, key) =
             (self.shared.clone(), self.stored.clone(), self.key(rendition, Some(segment)));
         tokio::task::spawn_blocking(move || {
@@ -20,11 +22,12 @@ impl Actor {
                     (false, Vec::new())
                 }
             };
-            let _actor_gone = stored.send(Stored { rendition, segment, kept, evicted });
+            let _actor_gone = stored.send(Stored { rendition, segment, bytes, kept, evicted });
         });
     }
 
     pub(super) fn after_write(&mut self, stored: Stored) {
+        self.writing -= stored.bytes;
         for key in stored.evicted.iter().filter(|key| key.file == self.record.id) {
             let index = self.renditions.iter().position(|rendition| rendition.id.0 == key.rendition);
             if let (Some(index), Some(segment)) = (index, key.segment) {

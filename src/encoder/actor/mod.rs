@@ -64,6 +64,8 @@ const HEAD_EVENTS: usize = 64;
 /// Bytes of segments kept in memory because the store would not take them: several minutes of most films, and
 /// some segments of any.
 const MAX_UNSTORED_BYTES: u64 = 128 << 20;
+/// Bytes of a file's segments on their way to the disk before its heads have to wait.
+const MAX_WRITING_BYTES: u64 = 128 << 20;
 /// Tries of one segment per way of making it.
 const TRIES_PER_PROFILE: usize = 2;
 /// Tries of one segment at least: workers also die of what others on the box do.
@@ -100,6 +102,8 @@ pub struct Actor {
     growing: HashMap<(usize, u32), watch::Sender<Filling>>,
     /// Whole segments that the store did not take, oldest first.
     unstored: VecDeque<(usize, u32)>,
+    /// Bytes being written.
+    writing: u64,
     inits: Vec<Init>,
     /// Renditions of which a head ended since this was last looked at.
     lost_head: Vec<bool>,
@@ -129,6 +133,7 @@ struct Tries {
 struct Stored {
     rendition: usize,
     segment: u32,
+    bytes: u64,
     kept: bool,
     evicted: Vec<StoreKey>,
 }
@@ -162,6 +167,7 @@ pub fn spawn(
             heads: HashMap::new(),
             growing: HashMap::new(),
             unstored: VecDeque::new(),
+            writing: 0,
             tries: HashMap::new(),
             expected_at: 0,
             head_events,
@@ -205,7 +211,10 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
-                Some((head, event)) = inbox.heads.recv() => self.head_event(head, event),
+                // Heads wait while the disk is behind: a copy makes segments faster than any disk takes them.
+                Some((head, event)) = inbox.heads.recv(), if self.writing < MAX_WRITING_BYTES => {
+                    self.head_event(head, event);
+                }
                 Some(release) = inbox.released.recv() => self.release(release),
                 Some(stored) = inbox.writes.recv() => self.after_write(stored),
                 command = inbox.received.recv() => {
