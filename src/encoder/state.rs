@@ -112,6 +112,11 @@ pub struct State {
     next_ticket: u64,
 }
 
+/// A head that makes this segment or the one before it serves it in any case: a new one beside it would be made for
+/// a moment's gain.
+const NEXT_DOOR: u32 = 1;
+/// Waiting may take so much longer than a new head would: a head costs a decoder and an encoder.
+const MARGIN: Duration = Duration::from_millis(200);
 /// A head whose pace is not known yet is taken to run this much faster than real time.
 const ASSUMED_SPEED: u32 = 2;
 
@@ -293,10 +298,12 @@ impl State {
             .iter()
             .filter(|(_, head)| head.rendition == rendition && head.frontier <= segment)
             .filter(|(_, head)| line.stored.range(head.frontier..segment).next().is_none())
-            .map(|(id, head)| (self.arrival(head, segment, &line.shape), *id))
+            .map(|(id, head)| (self.arrival(head, segment, &line.shape), segment - head.frontier, *id))
             .min()
-            .filter(|(arrival, _)| *arrival <= line.shape.cold_start.max(line.shape.segment))
-            .map(|(_, id)| id)
+            .filter(|(arrival, distance, _)| {
+                *distance <= NEXT_DOOR || *arrival <= line.shape.cold_start + MARGIN
+            })
+            .map(|(_, _, id)| id)
     }
 
     /// Time until a head begins a segment.
@@ -409,6 +416,19 @@ mod tests {
         want(&mut state, 0, 0);
         let start = Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 50, goal: 60 };
         assert_eq!(want(&mut state, 1, 50), [start]);
+    }
+
+    #[test]
+    fn a_fast_head_far_behind_is_not_waited_for() {
+        let mut state = state(4);
+        want(&mut state, 0, 0);
+        let took = Duration::from_millis(10);
+        (0..5).for_each(|segment| {
+            state.step(SECOND, Event::Made { head: HeadId(0), segment, took });
+        });
+        assert_eq!(want(&mut state, 1, 14).len(), 1, "a quarter of a second away: its goal moves");
+        let start = Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 90, goal: 99 };
+        assert_eq!(want(&mut state, 1, 90), [start], "longer than a new head takes");
     }
 
     #[test]

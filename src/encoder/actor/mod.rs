@@ -210,7 +210,6 @@ impl Actor {
         let mut last_used = Instant::now();
         loop {
             tokio::select! {
-                biased;
                 // Heads wait while the disk is behind: a copy makes segments faster than any disk takes them.
                 Some((head, event)) = inbox.heads.recv(), if self.writing < MAX_WRITING_BYTES => {
                     self.head_event(head, event);
