@@ -16,7 +16,7 @@ use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
-use crate::pipeline::{ProfileKind, Resolved};
+use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, RenditionId, RenditionMedia};
 use crate::store::{SegmentStore, StoreKey};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
@@ -248,11 +248,6 @@ impl Encoders {
         files.iter().flat_map(|encoder| encoder.heads.borrow().clone()).collect()
     }
 
-    /// Bytes in the segment store.
-    pub fn stored_bytes(&self) -> u64 {
-        self.shared.store.bytes()
-    }
-
     /// Ends every encoder and its heads.
     pub fn close(&self) {
         self.lock_files().clear();
@@ -328,11 +323,6 @@ impl Encoders {
         };
         rendition::plan(&info, index, &settings)
             .map_err(|reason| StreamError::Undecodable(format!("{}: {reason}", record.name)))
-    }
-
-    /// Whether any working profile encodes video.
-    pub fn can_encode(&self) -> bool {
-        self.shared.profiles().iter().any(|profile| profile.kind == ProfileKind::Video)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::pipeline::{AudioGraph, ProfileKind, Resolved, VideoGraph};
 use crate::rendition::{
     AudioForm, Rendition, RenditionMedia, VideoForm, audio_entry, frame_grid, lattice, video_entry,
 };
+use crate::timeline::SegmentIndex;
 use crate::timeline::audio::Lattice;
-use crate::timeline::{SegmentIndex, ticks_from_nanos};
 use crate::worker::protocol::{CopyAudio, CopyVideo, EncodeAudio, EncodeVideo, HeadSpec, HeadWork, Input};
 
 /// Specification and the name of the profile, for the `attempt`-th try of a segment. Each try takes the next
@@ -71,10 +71,7 @@ fn video_work(
     let track = info.video.get(rendition.track)?;
     if rendition.copied {
         let grid = form.constant_rate.then_some(form.frame_rate);
-        let frame_ticks = match grid {
-            Some(rate) => rate.frame_ticks(),
-            None => ticks_from_nanos(form.frame_rate.nanos_of(1), rendition.cuts.timescale).max(1),
-        };
+        let frame_ticks = frame_grid(form).frame_ticks(rendition.cuts.timescale);
         let work = CopyVideo {
             codec: form.codec.clone(),
             keyframes: rendition.keyframes.clone(),
@@ -129,7 +126,6 @@ fn audio_work(
     let work = EncodeAudio {
         decode: graph.decode.clone(),
         encode: graph.encode.clone(),
-        channels: form.channels,
         sample_rate: form.sample_rate,
         samples_per_frame: form.samples_per_frame,
         delay: graph.delay,

@@ -17,6 +17,23 @@ pub enum FrameGrid {
     Variable(FrameRate),
 }
 
+impl FrameGrid {
+    /// Frames per second; nominal for variable rate.
+    pub fn rate(self) -> FrameRate {
+        match self {
+            Self::Constant(rate) | Self::Variable(rate) => rate,
+        }
+    }
+
+    /// Ticks of one frame: exact for constant rate (whose timescale is the rate's own), nominal for variable.
+    pub fn frame_ticks(self, timescale: u32) -> i64 {
+        match self {
+            Self::Constant(rate) => rate.frame_ticks(),
+            Self::Variable(rate) => ticks_from_nanos(rate.nanos_of(1), timescale).max(1),
+        }
+    }
+}
+
 /// One frame to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameSlot {
@@ -95,14 +112,6 @@ impl VideoConformer {
         nanos_from_ticks(self.next, self.cuts.timescale)
     }
 
-    /// Ticks of one frame: exact for constant rate, nominal for variable.
-    fn frame_ticks(&self) -> i64 {
-        match self.grid {
-            FrameGrid::Constant(rate) => rate.frame_ticks(),
-            FrameGrid::Variable(rate) => ticks_from_nanos(rate.nanos_of(1), self.cuts.timescale).max(1),
-        }
-    }
-
     fn snap(&self, pts_ns: Nanos) -> i64 {
         match self.grid {
             FrameGrid::Constant(rate) => {
@@ -112,7 +121,7 @@ impl VideoConformer {
             }
             FrameGrid::Variable(_) => {
                 let tick = ticks_from_nanos(pts_ns, self.cuts.timescale);
-                let near = self.frame_ticks() / 4;
+                let near = self.grid.frame_ticks(self.cuts.timescale) / 4;
                 let fragment = self.rule.fragment_at(&self.cuts, tick);
                 [fragment.start, fragment.end]
                     .into_iter()
@@ -146,7 +155,7 @@ impl VideoConformer {
         }
         self.next = tick
             + match self.grid {
-                FrameGrid::Constant(_) => self.frame_ticks(),
+                FrameGrid::Constant(_) => self.grid.frame_ticks(self.cuts.timescale),
                 FrameGrid::Variable(_) => 1,
             };
         while self.next_boundary <= tick && self.next_boundary < self.segment.end {

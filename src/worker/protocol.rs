@@ -96,7 +96,6 @@ pub struct CopyVideo {
 pub struct EncodeAudio {
     pub decode: String,
     pub encode: String,
-    pub channels: u8,
     pub sample_rate: u32,
     /// Samples in a frame of the encoder.
     pub samples_per_frame: u32,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::encode_video::{QUEUE, beyond, bin, codec_data, named, parser};
+use super::chains::{QUEUE, beyond, bin, named, parser};
+use super::encode_video::codec_data;
 use super::output::HeadOutput;
 use super::{demux, sink};
 use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::encode_video::{APPSRC, QUEUE, beyond, bin, named, parser};
+use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
-use super::{demux, failure, sink};
+use super::{failure, sink};
 use crate::isobmff::{Sample, Segmenter};
 use crate::timeline::audio::{LEAD_FRAMES, PcmConformer};
 use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks};
@@ -30,15 +30,14 @@ pub fn run(
     work: &EncodeAudio,
     out: &HeadOutput<'_>,
 ) -> Result<bool, Failure> {
-    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
-    let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", 16));
-    let branch = bin(&pipeline, &decode, true)?;
-    let encode = format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser("aac")?, sink::text("coded", 64));
-    bin(&pipeline, &encode, false)?;
-    let raw: gst_app::AppSink = named(&pipeline, "raw")?;
-    let grid: gst_app::AppSrc = named(&pipeline, "grid")?;
-    let coded: gst_app::AppSink = named(&pipeline, "coded")?;
-
+    let texts = Texts {
+        decode: &work.decode,
+        encode: &work.encode,
+        codec: "aac",
+        raw_buffers: 16,
+        coded_buffers: 64,
+    };
+    let chains = Chains::new(spec.input.container, file.clone(), &texts)?;
     let frame = i64::from(work.samples_per_frame);
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     // Whole frames of the encoder's delay count in the frames' numbers; what is left over is fed earlier.
@@ -46,21 +45,10 @@ pub fn run(
     let first = cut - LEAD_FRAMES * frame + i64::from(work.delay) - lag_frames * frame;
     let from_ns = (spec.start != SegmentIndex(0))
         .then(|| (nanos_from_ticks(first, work.sample_rate) - WARM_UP_NS).max(0));
-    demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
-
-    let done = AtomicBool::new(false);
-    let (fed, made) = std::thread::scope(|scope| {
-        let feeder = scope.spawn(|| {
-            let fed = feed(&pipeline, &raw, &grid, spec, work, first, &done);
-            let _flushing = grid.end_of_stream();
-            fed
-        });
-        let made = make(&pipeline, &coded, spec, work, cut / frame - LEAD_FRAMES - lag_frames, out);
-        done.store(true, Ordering::Relaxed);
-        demux::stop(&pipeline);
-        let panicked = || Err(Failure::new(FailureKind::Setup, "grid", "the feeding thread panicked"));
-        (feeder.join().unwrap_or_else(|_| panicked()), made)
-    });
+    chains.start(&spec.input, from_ns)?;
+    let first_frame = cut / frame - LEAD_FRAMES - lag_frames;
+    let (fed, made) = chains
+        .run(|done| feed(&chains, spec, work, first, done), || make(&chains, spec, work, first_frame, out));
     match (fed, made) {
         (_, Ok(true)) => Ok(false),
         (Err(failure), _) | (Ok(()), Err(failure)) => Err(failure),
@@ -69,18 +57,16 @@ pub fn run(
 }
 
 fn feed(
-    pipeline: &gst::Pipeline,
-    raw: &gst_app::AppSink,
-    grid: &gst_app::AppSrc,
+    chains: &Chains,
     spec: &HeadSpec,
     work: &EncodeAudio,
     first: i64,
     done: &AtomicBool,
 ) -> Result<(), Failure> {
     let mut conformer = PcmConformer::new(work.sample_rate, work.lattice, first, spec.cuts.end());
-    let mut pcm = Pcm { grid, rate: work.sample_rate, frame_bytes: 0, pushed: 0 };
+    let mut pcm = Pcm { grid: &chains.grid, rate: work.sample_rate, frame_bytes: 0, pushed: 0 };
     while !conformer.complete() {
-        let Some(sample) = sink::pull(pipeline, raw)? else {
+        let Some(sample) = sink::pull(&chains.pipeline, &chains.raw)? else {
             break;
         };
         if done.load(Ordering::Relaxed) {
@@ -91,7 +77,7 @@ fn feed(
         };
         if pcm.frame_bytes == 0 {
             pcm.frame_bytes = frame_bytes(caps)?;
-            grid.set_caps(Some(&caps.to_owned()));
+            chains.grid.set_caps(Some(&caps.to_owned()));
         }
         let Some(pts) = buffer.pts() else {
             continue;
@@ -169,8 +155,7 @@ impl Pcm<'_> {
 
 /// Coded frames into fragments; frame numbers come from counting. True when the cut list is done.
 fn make(
-    pipeline: &gst::Pipeline,
-    coded: &gst_app::AppSink,
+    chains: &Chains,
     spec: &HeadSpec,
     work: &EncodeAudio,
     first_frame: i64,
@@ -180,7 +165,7 @@ fn make(
     let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame_ticks), spec.start)
         .ok_or_else(|| beyond(spec))?;
     let mut frame = first_frame;
-    while let Some(sample) = sink::pull(pipeline, coded)? {
+    while let Some(sample) = sink::pull(&chains.pipeline, &chains.coded)? {
         let Some(buffer) = sample.buffer() else {
             continue;
         };

@@ -12,6 +12,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
 use super::{demux, failure, sink};
 use crate::isobmff::{Sample, SampleEntry, Segmenter};
@@ -64,42 +65,26 @@ fn attempt(
     out: &HeadOutput<'_>,
     back_off: Option<Nanos>,
 ) -> Result<bool, Stop> {
-    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
-    let decode = format!("{QUEUE} ! {} ! {}", work.decode, sink::text("raw", RAW_FRAMES));
-    let branch = bin(&pipeline, &decode, true)?;
-    let encode =
-        format!("{APPSRC} ! {} ! {} ! {}", work.encode, parser(&work.codec)?, sink::text("coded", 8));
-    bin(&pipeline, &encode, false)?;
-    let raw: gst_app::AppSink = named(&pipeline, "raw")?;
-    let grid: gst_app::AppSrc = named(&pipeline, "grid")?;
-    let coded: gst_app::AppSink = named(&pipeline, "coded")?;
-
+    let texts = Texts {
+        decode: &work.decode,
+        encode: &work.encode,
+        codec: &work.codec,
+        raw_buffers: RAW_FRAMES,
+        coded_buffers: 8,
+    };
+    let chains = Chains::new(spec.input.container, file.clone(), &texts)?;
     let from_ns = match back_off {
         Some(back_off) if spec.start != SegmentIndex(0) => {
             let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
-            let half_frame = rate_of(work.grid).nanos_of(1) / 2;
+            let half_frame = work.grid.rate().nanos_of(1) / 2;
             Some((nanos_from_ticks(cut, spec.cuts.timescale) + half_frame - back_off).max(0))
         }
         _ => None,
     };
     let may_be_late = from_ns.is_some_and(|from_ns| from_ns > 0);
-    demux::start(&pipeline, &demuxer, &spec.input, &branch, from_ns)?;
-
-    let done = AtomicBool::new(false);
-    let (fed, made) = std::thread::scope(|scope| {
-        let feeder = scope.spawn(|| {
-            let fed = feed(&pipeline, &raw, &grid, spec, work, may_be_late, &done);
-            let _flushing = grid.end_of_stream();
-            fed
-        });
-        let made = make(&pipeline, &coded, spec, work, out);
-        done.store(true, Ordering::Relaxed);
-        demux::stop(&pipeline);
-        let fed = feeder.join().unwrap_or_else(|_| {
-            Err(Stop::Failed(Failure::new(FailureKind::Setup, "grid", "the feeding thread panicked")))
-        });
-        (fed, made)
-    });
+    chains.start(&spec.input, from_ns)?;
+    let (fed, made) =
+        chains.run(|done| feed(&chains, spec, work, may_be_late, done), || make(&chains, spec, work, out));
     match (fed, made) {
         (_, Ok(Made::Whole)) => Ok(false),
         (Err(stop), _) => Err(stop),
@@ -108,58 +93,12 @@ fn attempt(
     }
 }
 
-/// Between demuxer and decoder: a second of packets, so that reading goes on while the decoder works.
-pub const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=67108864 max-size-time=1000000000";
-/// From the program into the encoder's chain.
-pub const APPSRC: &str =
-    "appsrc name=grid format=time max-buffers=4 max-bytes=0 max-time=0 block=true emit-signals=false";
 /// Decoded frames waiting for the grid: a 4K frame is 12 MB.
 const RAW_FRAMES: u32 = 3;
 
-/// Adds a launch text to the pipeline as a bin, with its open pad as `sink` when `ghost`.
-pub fn bin(pipeline: &gst::Pipeline, text: &str, ghost: bool) -> Result<gst::Element, Failure> {
-    let bin = gst::parse::bin_from_description(text, ghost).map_err(|e| failure::setup(text, e))?;
-    let element: gst::Element = bin.upcast();
-    pipeline.add(&element).map_err(|e| failure::setup(text, e))?;
-    Ok(element)
-}
-
-pub fn named<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, Failure> {
-    pipeline
-        .by_name(name)
-        .and_then(|element| element.downcast().ok())
-        .ok_or_else(|| failure::setup(name, "is not there"))
-}
-
-/// The parser behind an encoder (or a demuxer, for copies) and the stream format that goes into MP4.
-pub fn parser(codec: &str) -> Result<&'static str, Failure> {
-    Ok(match codec {
-        "h264" => "h264parse ! video/x-h264,stream-format=avc,alignment=au",
-        "h265" => "h265parse ! video/x-h265,stream-format=hvc1,alignment=au",
-        "av1" => "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu",
-        "vp9" => "vp9parse ! video/x-vp9,alignment=super-frame",
-        "aac" => "aacparse ! audio/mpeg,mpegversion=4,stream-format=raw",
-        "opus" => "opusparse",
-        other => return Err(failure::setup(other, "cannot be carried in CMAF")),
-    })
-}
-
-fn rate_of(grid: FrameGrid) -> crate::timeline::FrameRate {
-    match grid {
-        FrameGrid::Constant(rate) | FrameGrid::Variable(rate) => rate,
-    }
-}
-
-pub fn beyond(spec: &HeadSpec) -> Failure {
-    let message = format!("segment {} of {}", spec.start.0, spec.cuts.segment_count());
-    Failure::new(FailureKind::Setup, "cut list", message)
-}
-
 /// Decoded frames onto the grid, into the encoder.
 fn feed(
-    pipeline: &gst::Pipeline,
-    raw: &gst_app::AppSink,
-    grid: &gst_app::AppSrc,
+    chains: &Chains,
     spec: &HeadSpec,
     work: &EncodeVideo,
     may_be_late: bool,
@@ -167,11 +106,11 @@ fn feed(
 ) -> Result<(), Stop> {
     let mut conformer = VideoConformer::new(work.grid, spec.cuts.clone(), spec.fragments, spec.start)
         .ok_or_else(|| beyond(spec))?;
-    let frame_ns = rate_of(work.grid).nanos_of(1);
-    let mut into = Grid { source: grid, timescale: spec.cuts.timescale, frame_ns, started: false };
+    let frame_ns = work.grid.rate().nanos_of(1);
+    let mut into = Grid { source: &chains.grid, timescale: spec.cuts.timescale, frame_ns, started: false };
     let mut previous: Option<gst::Buffer> = None;
     let mut last_ns = None;
-    while let Some(sample) = sink::pull(pipeline, raw)? {
+    while let Some(sample) = sink::pull(&chains.pipeline, &chains.raw)? {
         if done.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -187,7 +126,7 @@ fn feed(
             if may_be_late && at_ns > conformer.start_ns() + frame_ns + frame_ns / 2 {
                 return Err(Stop::LandedLate);
             }
-            grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
+            chains.grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
         }
         last_ns = Some(at_ns);
         for slot in conformer.place(at_ns) {
@@ -214,7 +153,7 @@ fn feed(
 
 fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
     let mut caps = caps.to_owned();
-    let rate = rate_of(grid);
+    let rate = grid.rate();
     caps.make_mut().set("framerate", gst::Fraction::new(rate.num as i32, rate.den as i32));
     caps
 }
@@ -257,13 +196,7 @@ enum Made {
 }
 
 /// Coded frames into fragments.
-fn make(
-    pipeline: &gst::Pipeline,
-    coded: &gst_app::AppSink,
-    spec: &HeadSpec,
-    work: &EncodeVideo,
-    out: &HeadOutput<'_>,
-) -> Result<Made, Failure> {
+fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<Made, Failure> {
     let exact = match work.grid {
         FrameGrid::Constant(rate) => Some(rate.frame_ticks()),
         FrameGrid::Variable(_) => None,
@@ -271,7 +204,7 @@ fn make(
     let mut segmenter =
         Segmenter::new(spec.cuts.clone(), spec.fragments, exact, spec.start).ok_or_else(|| beyond(spec))?;
     let mut parameter_sets = None;
-    while let Some(sample) = sink::pull(pipeline, coded)? {
+    while let Some(sample) = sink::pull(&chains.pipeline, &chains.coded)? {
         let Some(buffer) = sample.buffer() else {
             continue;
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::encode_video::{bin, named};
+use super::chains::{bin, named};
 use super::{demux, sink, streams};
 use crate::media::{IndexSource, Keyframe, KeyframeIndex};
 use crate::timeline::Nanos;

@@ -98,14 +98,12 @@ pub fn is_bitmap(codec: &str) -> bool {
 /// The parser that reveals a coded stream's facts; nothing for streams whose container tells them.
 pub fn revealing_parser(codec: &str) -> Option<&'static str> {
     Some(match codec {
-        "h264" => "h264parse ! video/x-h264,stream-format=avc,alignment=au",
-        "h265" => "h265parse ! video/x-h265,stream-format=hvc1,alignment=au",
+        "h264" | "h265" | "aac" => return super::chains::parser(codec).ok(),
         "av1" => "av1parse",
         "vp9" => "vp9parse",
         "mpeg1" | "mpeg2" => "mpegvideoparse",
         "mpeg4" => "mpeg4videoparse",
         "mjpeg" => "jpegparse",
-        "aac" => "aacparse ! audio/mpeg,mpegversion=4,stream-format=raw",
         "aac_latm" => "aacparse",
         "mp1" | "mp2" | "mp3" => "mpegaudioparse",
         "ac3" | "eac3" => "ac3parse",
