@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use millrace::rendition::Rendition;
 use millrace::timeline::{Rounding, rescale};
-use support::{Film, Pictures, film, head, psnr, samples, sound};
+use support::{Film, Pictures, film, head, head_within, psnr, samples, sound};
 
 const PATTERN: &str = "testsrc2=s=320x180:d=12";
 const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
@@ -94,6 +94,7 @@ fn heads_of(name: &'static str) {
     each_rendition(name, |film, rendition, kind, problems| {
         tiles_its_cut_list(film, rendition, kind, problems);
         starts_anywhere(film, rendition, kind, problems);
+        goes_on_within_a_segment(film, rendition, kind, problems);
         match rendition.video() {
             Some(_) => shows_the_source(name, film, rendition, kind, problems),
             None => sounds_clean(film, rendition, kind, problems),
@@ -201,6 +202,48 @@ fn starts_anywhere(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems
             )
         });
         problems.check(made.entry == whole.entry, || format!("{kind} from {k}: another sample entry"));
+    }
+}
+
+/// A head that died in the middle of a segment is followed by one that makes the rest of it: the fragments of both
+/// are one segment that decodes whole.
+fn goes_on_within_a_segment(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems: &mut Problems) {
+    let Ok(whole) = head(film, kind, 0) else {
+        return;
+    };
+    let k = rendition.cuts.segment_count() / 2;
+    let parts = whole.since(k).iter().take_while(|fragment| fragment.segment.0 == k).count();
+    let part = (parts / 2) as u32;
+    let rest = match head_within(film, kind, k, part) {
+        Ok(rest) => rest,
+        Err(error) => return problems.check(false, || format!("{kind} from {k}.{part}: {error}")),
+    };
+    let expected = &whole.since(k)[part as usize..];
+    let place =
+        |f: &millrace::isobmff::Fragment| (f.segment, f.part, f.start, f.duration, f.last, samples(f));
+    let same = rest.fragments.iter().map(place).eq(expected.iter().map(place));
+    problems.check(same, || format!("{kind} from {k}.{part}: other fragments than one head makes"));
+    let independent = rest.fragments.first().is_some_and(|fragment| fragment.independent);
+    problems.check(independent || rendition.copied, || format!("{kind} from {k}.{part}: is not independent"));
+    if rendition.copied {
+        let bytes = rest.fragments.iter().map(|f| &f.bytes).eq(expected.iter().map(|f| &f.bytes));
+        problems.check(bytes, || format!("{kind} from {k}.{part}: other bytes than one head makes"));
+    } else if rendition.video().is_some() {
+        let begun = &whole.fragments[..whole.fragments.len() - expected.len()];
+        let shown = Pictures::of(whole.movie(begun.iter().chain(&rest.fragments)).path());
+        problems
+            .check(shown.complaints.is_empty(), || format!("{kind} from {k}.{part}: {}", shown.complaints));
+        let count: usize = whole.fragments.iter().map(|fragment| samples(fragment).1.len()).sum();
+        problems
+            .check(shown.count() == count, || format!("{kind} from {k}.{part}: {} pictures", shown.count()));
+        let reference = Pictures::of(whole.movie(&whole.fragments).path());
+        let before: usize = begun.iter().map(|fragment| samples(fragment).1.len()).sum();
+        for n in [before.saturating_sub(1), before, before + 3] {
+            let alike = shown.picture(n).zip(reference.picture(n)).map_or(0.0, |(a, b)| psnr(a, b));
+            problems.check(alike >= SAME_PICTURE_DB, || {
+                format!("{kind} from {k}.{part}: picture {n}, {alike:.1} dB")
+            });
+        }
     }
 }
 

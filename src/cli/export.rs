@@ -14,7 +14,6 @@ use crate::isobmff::{SampleEntry, init_segment, movie_header, set_track};
 use crate::manifest::{CopySelection, dash, hls};
 use crate::pipeline::Resolved;
 use crate::rendition::{Presentation, Rendition};
-use crate::timeline::SegmentIndex;
 use crate::worker::WorkerPool;
 use crate::worker::protocol::{Report, Request};
 
@@ -112,8 +111,7 @@ impl Made {
         profiles: &[Resolved],
     ) -> Result<Self, Trouble> {
         let count = rendition.cuts.segment_count();
-        let planned =
-            spec::head_spec(&local.info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(count));
+        let planned = spec::head_spec(&local.info, rendition, profiles, 0, spec::Stretch::whole(rendition));
         let (spec, profile) =
             planned.ok_or_else(|| Trouble(format!("no profile can make {}", rendition.id)))?;
         let worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;

@@ -12,7 +12,7 @@ use crate::encoder::spec;
 use crate::media::MediaInfo;
 use crate::pipeline::Resolved;
 use crate::rendition::{Presentation, Rendition, RenditionMedia};
-use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
+use crate::timeline::{Nanos, nanos_from_ticks};
 use crate::worker::WorkerPool;
 
 #[derive(Args)]
@@ -58,7 +58,7 @@ pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
 
 fn rendition_json(info: &MediaInfo, rendition: &Rendition, profiles: &[Resolved]) -> serde_json::Value {
     let cuts = &rendition.cuts;
-    let planned = spec::head_spec(info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(0));
+    let planned = spec::head_spec(info, rendition, profiles, 0, spec::Stretch::whole(rendition));
     json!({
         "id": rendition.id,
         "track": rendition.track,
@@ -128,7 +128,7 @@ fn print_facts(info: &MediaInfo) {
 
 fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolved]) {
     for rendition in presentation.renditions() {
-        let planned = spec::head_spec(info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(0));
+        let planned = spec::head_spec(info, rendition, profiles, 0, spec::Stretch::whole(rendition));
         let profile = planned.map_or_else(|| "no profile".into(), |(_, profile)| profile);
         let what = match &rendition.media {
             RenditionMedia::Video(form) => format!("{}x{}", form.width, form.height),

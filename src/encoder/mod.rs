@@ -4,6 +4,7 @@
 mod actor;
 mod error;
 mod head;
+mod room;
 mod service;
 pub mod spec;
 mod state;

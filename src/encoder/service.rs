@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::actor::{self, Command};
 use super::error::StreamError;
+use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
 use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
@@ -65,11 +66,9 @@ pub struct Shared {
     pub(super) pool: WorkerPool,
     pub(super) store: SegmentStore,
     pub(super) settings: EncodeSettings,
-    /// Heads that wait for room make the others give up what nobody needs.
-    pub(super) pressure: broadcast::Sender<()>,
+    pub(super) room: Room,
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
-    room: Arc<Semaphore>,
     /// Files being opened.
     opening: Arc<Semaphore>,
     files: Mutex<HashMap<FileId, Arc<FileEncoder>>>,
@@ -93,25 +92,10 @@ const LOOKS: usize = 3;
 const OPEN_DEADLINE: Duration = Duration::from_secs(15);
 /// Threads that wait for disks, of the 512 that the runtime has for everything.
 const MAX_OPENING: usize = 32;
-/// Between two requests for room: heads that somebody waits for finish a segment in about that time.
-const PRESSURE_PACE: Duration = Duration::from_millis(250);
 
 impl Shared {
     pub(super) fn profiles(&self) -> Arc<Vec<Resolved>> {
         self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits for room for one more head. Who has room may be busy when first asked: it is asked again.
-    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        let mut place = std::pin::pin!(self.room.clone().acquire_owned());
-        let mut patience = Duration::ZERO;
-        loop {
-            if let Ok(permit) = tokio::time::timeout(patience, &mut place).await {
-                return permit.ok();
-            }
-            let _nobody_else = self.pressure.send(());
-            patience = PRESSURE_PACE;
-        }
     }
 
     /// Opens the file for a head; the error is for the log and the client. A disk that does not answer keeps
@@ -144,12 +128,10 @@ impl Encoders {
         store: SegmentStore,
         settings: EncodeSettings,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(settings.max_heads));
+        let room = Room::new(settings.max_heads);
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
-        let (pressure, _) = broadcast::channel(4);
         let (profiles, files) = (RwLock::default(), Mutex::default());
-        let shared =
-            Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, opening, files };
+        let shared = Shared { libraries, pool, store, settings, room, catalogue, profiles, opening, files };
         Self { shared: Arc::new(shared) }
     }
 

@@ -10,6 +10,24 @@ use crate::timeline::SegmentIndex;
 use crate::timeline::audio::Lattice;
 use crate::worker::protocol::{CopyAudio, CopyVideo, EncodeAudio, EncodeVideo, HeadSpec, HeadWork, Input};
 
+/// From where to where a head works.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    pub start: SegmentIndex,
+    /// Fragments of the first segment that exist.
+    pub first_part: u32,
+    /// Its first goal.
+    pub until: SegmentIndex,
+}
+
+impl Stretch {
+    /// All of a rendition, from its beginning.
+    pub fn whole(rendition: &Rendition) -> Self {
+        let until = SegmentIndex(rendition.cuts.segment_count());
+        Self { start: SegmentIndex(0), first_part: 0, until }
+    }
+}
+
 /// Specification and the name of the profile, for the `attempt`-th try of a segment. Each try takes the next
 /// profile of the chain and comes back to the first; `None` when no profile can do it.
 pub fn head_spec(
@@ -17,8 +35,7 @@ pub fn head_spec(
     rendition: &Rendition,
     profiles: &[Resolved],
     attempt: usize,
-    start: SegmentIndex,
-    goal: SegmentIndex,
+    stretch: Stretch,
 ) -> Option<(HeadSpec, String)> {
     let (work, profile) = match &rendition.media {
         RenditionMedia::Video(form) => video_work(info, rendition, form, profiles, attempt)?,
@@ -36,7 +53,8 @@ pub fn head_spec(
         origin_ns: info.origin_ns,
     };
     let (cuts, fragments) = (rendition.cuts.clone(), rendition.fragments);
-    Some((HeadSpec { input, cuts, fragments, start, goal, work }, profile))
+    let Stretch { start, first_part, until } = stretch;
+    Some((HeadSpec { input, cuts, fragments, start, first_part, until, work }, profile))
 }
 
 /// How many different ways there are to make a rendition.

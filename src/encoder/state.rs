@@ -3,8 +3,9 @@
 //!
 //! Rules: a request waits on a segment and never moves a head that somebody else needs. Among the heads behind a
 //! wanted segment the one that gets there first serves it, if it gets there sooner than a new head would. A head
-//! works up to its goal, the furthest wanted segment plus the look-ahead, and stops there; one that nobody asks
-//! for ends after the idle time; one that runs into a segment that exists ends at once.
+//! works up to its goal, which follows from the viewers near it: where nobody is near any more it pauses at once,
+//! and ends after the idle time. One that runs into a segment that exists ends; where viewers will come to a hole
+//! behind what exists, a head starts there before they do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,16 +31,20 @@ pub enum Event {
     Want { rendition: RenditionIndex, segment: u32 },
     /// Somebody no longer waits or reads, who came with this ticket.
     Release { rendition: RenditionIndex, segment: u32, ticket: Ticket },
-    /// A segment was served from the store: a viewer is here and will want what follows.
+    /// A viewer is at this segment, which it has, or will ask for: it will want what follows.
     Near { rendition: RenditionIndex, segment: u32 },
+    /// A head has made the first fragment of its segment; the first one of all came `after` its start.
+    Begun { head: HeadId, after: Option<Duration> },
     /// A head has made a whole segment, `took` after the one before (or its start).
     Made { head: HeadId, segment: u32, took: Duration },
     /// Nobody waits for this segment any more: it cannot be made.
     GiveUp { rendition: RenditionIndex, segment: u32 },
     /// A head is no more.
     Ended { head: HeadId },
-    /// Somebody else on this box waits for room.
-    Pressure,
+    /// There was no room on the box for a head that nobody waits for.
+    NoRoom { head: HeadId },
+    /// Somebody else on this box has waited so long for room.
+    Pressure { waited: Duration },
     /// Somebody wants every head to end that nobody waits for.
     Stop,
     /// Time has passed.
@@ -48,9 +53,30 @@ pub enum Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    Start { head: HeadId, rendition: RenditionIndex, segment: u32, goal: u32 },
-    Goal { head: HeadId, segment: u32 },
-    Kill { head: HeadId },
+    Start { head: HeadId, rendition: RenditionIndex, segment: u32, order: Order },
+    Order { head: HeadId, order: Order },
+    Kill { head: HeadId, cause: KillCause },
+}
+
+/// What a head is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The goal: segments before this one may be made.
+    pub until: u32,
+    /// Somebody waits for what it makes.
+    pub urgent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillCause {
+    /// Nobody asked for it within the idle time.
+    Idle,
+    /// It ran into a segment that exists, or that another head makes.
+    Met,
+    /// Somebody waits for room.
+    Room,
+    /// The owner, or the page, said so.
+    Stopped,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +92,9 @@ pub struct Shape {
     pub segments: u32,
     /// Typical length of a segment.
     pub segment: Duration,
-    /// Segments to make ahead of the furthest wanted one.
+    /// Segments to make ahead of a viewer.
     pub look_ahead: u32,
-    /// Time from starting a head to its first fragment.
+    /// Time from starting a head to its first fragment, until that is measured.
     pub cold_start: Duration,
 }
 
@@ -77,30 +103,42 @@ struct Head {
     rendition: RenditionIndex,
     /// The segment being made, or to be made next.
     frontier: u32,
-    goal: u32,
+    /// A fragment of that segment exists.
+    begun: bool,
+    order: Order,
     /// Time per segment, measured.
     pace: Option<Duration>,
+    started: Now,
     last_wanted: Now,
 }
 
 impl Head {
     fn paused(&self) -> bool {
-        self.frontier > self.goal
+        self.frontier >= self.order.until
     }
 }
 
 #[derive(Debug)]
 struct Line {
     shape: Shape,
+    /// Time from starting a head to its first fragment.
+    cold_start: Duration,
     stored: BTreeSet<u32>,
     /// Wanted segments that are not stored.
     wanted: BTreeMap<u32, Interest>,
+    /// Where viewers are: the segments asked for lately, and when.
+    seen: BTreeMap<u32, Now>,
+    /// Wanted segments that a head began and did not finish: only one that starts there can go on with them.
+    torn: BTreeSet<u32>,
+    /// Before this, no head is started that nobody waits for.
+    no_ahead_before: Now,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Interest {
     ticket: Ticket,
     requests: usize,
+    since: Now,
 }
 
 #[derive(Debug)]
@@ -110,6 +148,8 @@ pub struct State {
     heads: BTreeMap<HeadId, Head>,
     next_head: u64,
     next_ticket: u64,
+    /// What is made cannot be kept: nothing is made far ahead.
+    tight: bool,
 }
 
 /// A head that makes this segment or the one before it serves it in any case: a new one beside it would be made for
@@ -117,14 +157,38 @@ pub struct State {
 const NEXT_DOOR: u32 = 1;
 /// Waiting may take so much longer than a new head would: a head costs a decoder and an encoder.
 const MARGIN: Duration = Duration::from_millis(200);
+/// A start that took longer had to wait for something else.
+const MAX_COLD_START: Duration = Duration::from_secs(2);
 /// A head whose pace is not known yet is taken to run this much faster than real time.
 const ASSUMED_SPEED: u32 = 2;
+/// A viewer is where it asked last for so long, or for three segments' time if that is longer: players with a full
+/// buffer ask once per segment.
+const PRESENCE: Duration = Duration::from_secs(10);
+const PRESENCE_SEGMENTS: u32 = 3;
+/// Segments made ahead of a request that came alone: it may be a stray one, and whoever plays asks again soon.
+const STRAY_AHEAD: u32 = 2;
+/// Segments made ahead while what is made cannot be kept.
+const TIGHT_AHEAD: u32 = 1;
+/// Who waits for a head longer than this may take one away that others wait for, too: everybody in turn.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A head that somebody waits for works at least so long before it is anybody else's turn.
+const TURN: Duration = Duration::from_secs(5);
+/// A head that nobody waits for is not tried again for so long where there was no room.
+const NO_ROOM: Duration = Duration::from_secs(5);
 
 impl State {
     pub fn new(limits: Limits, shapes: Vec<Shape>) -> Self {
-        let line = |shape| Line { shape, stored: BTreeSet::new(), wanted: BTreeMap::new() };
+        let line = |shape: Shape| Line {
+            cold_start: shape.cold_start,
+            shape,
+            stored: BTreeSet::new(),
+            wanted: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            torn: BTreeSet::new(),
+            no_ahead_before: Now::ZERO,
+        };
         let lines = shapes.into_iter().map(line).collect();
-        Self { limits, lines, heads: BTreeMap::new(), next_head: 0, next_ticket: 0 }
+        Self { limits, lines, heads: BTreeMap::new(), next_head: 0, next_ticket: 0, tight: false }
     }
 
     /// The store has this segment (at start), or lost it (`stored` false).
@@ -145,14 +209,14 @@ impl State {
         }
     }
 
+    /// Whether there is no place to keep what is made ahead.
+    pub fn set_tight(&mut self, tight: bool) {
+        self.tight = tight;
+    }
+
     /// Whether a segment is stored, as far as the schedule was told.
     pub fn is_stored(&self, rendition: RenditionIndex, segment: u32) -> bool {
         self.lines.get(rendition.0).is_some_and(|line| line.stored.contains(&segment))
-    }
-
-    #[cfg(test)]
-    fn head_count(&self) -> usize {
-        self.heads.len()
     }
 
     /// Requests that wait for segments which this head will make before any other does.
@@ -194,47 +258,43 @@ impl State {
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Want { rendition, segment } => {
+            Event::Want { rendition, segment } => self.want(now, rendition, segment),
+            Event::Release { rendition, segment, ticket } => self.release(rendition, segment, ticket),
+            Event::Near { rendition, segment } => {
                 if let Some(line) = self.lines.get_mut(rendition.0)
                     && segment < line.shape.segments
                 {
-                    let interest = line.wanted.entry(segment).or_insert_with(|| {
-                        self.next_ticket += 1;
-                        Interest { ticket: Ticket(self.next_ticket), requests: 0 }
-                    });
-                    interest.requests += 1;
-                    self.serve(now, rendition, segment, &mut effects);
+                    line.seen.insert(segment, now);
                 }
             }
-            Event::Release { rendition, segment, ticket } => {
-                if let Some(line) = self.lines.get_mut(rendition.0)
-                    && let Some(interest) = line.wanted.get_mut(&segment)
-                    && interest.ticket == ticket
-                {
-                    interest.requests -= 1;
-                    if interest.requests == 0 {
-                        line.wanted.remove(&segment);
-                    }
-                }
-            }
-            Event::Near { rendition, segment } => self.extend(now, rendition, segment, &mut effects),
-            Event::Made { head, segment, took } => self.made(head, segment, took, &mut effects),
+            Event::Begun { head, after } => self.begun(head, after),
+            Event::Made { head, segment, took } => self.made(now, head, segment, took, &mut effects),
             Event::GiveUp { rendition, segment } => {
                 if let Some(line) = self.lines.get_mut(rendition.0) {
                     line.wanted.remove(&segment);
+                    line.torn.remove(&segment);
+                    line.seen.remove(&segment);
                 }
             }
             Event::Ended { head } => {
-                self.heads.remove(&head);
+                self.lose(head);
             }
-            Event::Pressure => {
-                if let Some(head) = self.spare_head() {
-                    self.kill(head, &mut effects);
+            Event::NoRoom { head } => {
+                if let Some(head) = self.lose(head) {
+                    self.lines[head.rendition.0].no_ahead_before = now + NO_ROOM;
+                }
+            }
+            Event::Pressure { waited } => {
+                if let Some(head) = self.spare_head().or_else(|| self.head_in_turn(now, waited)) {
+                    self.lines[self.heads[&head].rendition.0].no_ahead_before = now + NO_ROOM;
+                    self.kill(head, KillCause::Room, &mut effects);
                 }
             }
             Event::Stop => {
+                // Who only was near is not counted on.
+                self.lines.iter_mut().for_each(|line| line.seen.retain(|at, _| line.wanted.contains_key(at)));
                 for head in self.idle_heads() {
-                    self.kill(head, &mut effects);
+                    self.kill(head, KillCause::Stopped, &mut effects);
                 }
             }
             Event::Tick => {
@@ -244,65 +304,199 @@ impl State {
                     .into_iter()
                     .filter(|head| self.heads.get(head).is_some_and(|head| now >= head.last_wanted + idle))
                     .collect();
-                stale.into_iter().for_each(|head| self.kill(head, &mut effects));
+                stale.into_iter().for_each(|head| self.kill(head, KillCause::Idle, &mut effects));
             }
         }
-        // Whatever happened may have made room for a request that waits for it.
-        self.serve_all(now, &mut effects);
+        self.settle(now, &mut effects);
         effects
     }
 
+    fn want(&mut self, now: Now, rendition: RenditionIndex, segment: u32) {
+        let Some(line) = self.lines.get_mut(rendition.0).filter(|line| segment < line.shape.segments) else {
+            return;
+        };
+        let interest = line.wanted.entry(segment).or_insert_with(|| {
+            self.next_ticket += 1;
+            Interest { ticket: Ticket(self.next_ticket), requests: 0, since: now }
+        });
+        interest.requests += 1;
+        line.seen.insert(segment, now);
+    }
+
+    fn release(&mut self, rendition: RenditionIndex, segment: u32, ticket: Ticket) {
+        if let Some(line) = self.lines.get_mut(rendition.0)
+            && let Some(interest) = line.wanted.get_mut(&segment)
+            && interest.ticket == ticket
+        {
+            interest.requests -= 1;
+            if interest.requests == 0 {
+                line.wanted.remove(&segment);
+                line.torn.remove(&segment);
+                // It left before it had what it came for.
+                line.seen.remove(&segment);
+            }
+        }
+    }
+
+    fn begun(&mut self, head: HeadId, after: Option<Duration>) {
+        if let Some(head) = self.heads.get_mut(&head) {
+            head.begun = true;
+            if let Some(after) = after {
+                let line = &mut self.lines[head.rendition.0];
+                line.cold_start = (line.cold_start * 3 + after.min(MAX_COLD_START)) / 4;
+            }
+        }
+    }
+
+    fn made(&mut self, now: Now, id: HeadId, segment: u32, took: Duration, effects: &mut Vec<Effect>) {
+        let Some(head) = self.heads.get_mut(&id) else {
+            return;
+        };
+        head.frontier = segment + 1;
+        head.begun = false;
+        let (rendition, next) = (head.rendition, head.frontier);
+        // A moving average over the last few segments.
+        head.pace = Some(head.pace.map_or(took, |pace| (pace * 3 + took) / 4));
+        let line = &mut self.lines[rendition.0];
+        line.stored.insert(segment);
+        line.torn.remove(&segment);
+        if line.wanted.remove(&segment).is_some() {
+            line.seen.insert(segment, now);
+        }
+        let mut others = self.heads.iter().filter(|(other, _)| **other != id);
+        let taken = others.any(|(_, other)| other.rendition == rendition && other.frontier == next);
+        let there = taken || line.stored.contains(&next) || line.torn.contains(&next);
+        if next < line.shape.segments && there {
+            self.kill(id, KillCause::Met, effects);
+        }
+    }
+
+    /// Whatever happened may have moved a viewer, made room for a request that waits for it, or left a hole in
+    /// front of a viewer.
+    fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for line in &mut self.lines {
+            let presence = PRESENCE.max(line.shape.segment * PRESENCE_SEGMENTS);
+            line.seen.retain(|at, seen| now < *seen + presence || line.wanted.contains_key(at));
+        }
+        self.serve_all(now, effects);
+        self.look_ahead(now, effects);
+        self.give_orders(now, effects);
+    }
+
     fn serve_all(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        let waiting: Vec<(RenditionIndex, u32)> = self
+        let mut waiting: Vec<(Now, RenditionIndex, u32)> = self
             .lines
             .iter()
             .enumerate()
             .flat_map(|(index, line)| {
-                line.wanted.keys().map(move |segment| (RenditionIndex(index), *segment))
+                line.wanted.iter().map(move |(at, interest)| (interest.since, RenditionIndex(index), *at))
             })
-            .filter(|(rendition, segment)| self.server(*rendition, *segment).is_none())
+            .filter(|(_, rendition, segment)| self.server(*rendition, *segment).is_none())
             .collect();
-        for (rendition, segment) in waiting {
-            self.serve(now, rendition, segment, effects);
+        waiting.sort();
+        for (since, rendition, segment) in waiting {
+            // The head of one before may serve this one too.
+            if self.server(rendition, segment).is_some() {
+                continue;
+            }
+            if self.heads.len() >= self.limits.max_heads {
+                let waited = now.saturating_sub(since);
+                match self.spare_head().or_else(|| self.head_in_turn(now, waited)) {
+                    Some(head) => {
+                        self.lines[self.heads[&head].rendition.0].no_ahead_before = now + NO_ROOM;
+                        self.kill(head, KillCause::Room, effects);
+                    }
+                    None => return,
+                }
+            }
+            self.start(now, rendition, segment, true, effects);
         }
     }
 
-    /// Finds or starts a head for a wanted segment; leaves it waiting when there is no room.
-    fn serve(&mut self, now: Now, rendition: RenditionIndex, segment: u32, effects: &mut Vec<Effect>) {
-        let line = &self.lines[rendition.0];
-        if line.stored.contains(&segment) {
-            return;
-        }
-        if self.server(rendition, segment).is_some() {
-            self.extend(now, rendition, segment, effects);
-            return;
-        }
-        if self.heads.len() >= self.limits.max_heads {
-            match self.spare_head() {
-                Some(head) => self.kill(head, effects),
-                None => return,
+    /// Starts heads in the holes that viewers will come to.
+    fn look_ahead(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for index in 0..self.lines.len() {
+            let line = &self.lines[index];
+            if now < line.no_ahead_before || line.seen.is_empty() {
+                continue;
+            }
+            let has_it = |at: &&u32| line.stored.contains(at);
+            let company = line.seen.keys().filter(has_it).filter(|at| !self.is_alone(line, **at));
+            let holes = company.filter_map(|at| line.first_missing(*at, self.ahead(line, *at)));
+            let holes: BTreeSet<u32> = holes.filter(|hole| !line.wanted.contains_key(hole)).collect();
+            for hole in holes {
+                if self.heads.len() < self.limits.max_heads && self.maker(index, hole).is_none() {
+                    self.start(now, RenditionIndex(index), hole, false, effects);
+                }
             }
         }
-        let shape = &self.lines[rendition.0].shape;
-        let goal = (segment + shape.look_ahead).min(shape.segments - 1);
+    }
+
+    /// The head that makes this segment or works towards it, close behind.
+    fn maker(&self, line: usize, segment: u32) -> Option<HeadId> {
+        let reach = self.lines[line].shape.look_ahead;
+        let stored = &self.lines[line].stored;
+        let comes = |head: &Head| {
+            head.frontier <= segment
+                && segment - head.frontier <= reach
+                && stored.range(head.frontier..segment).next().is_none()
+        };
+        let heads = self.heads.iter().filter(|(_, head)| head.rendition.0 == line && comes(head));
+        heads.max_by_key(|(_, head)| head.frontier).map(|(id, _)| *id)
+    }
+
+    fn start(
+        &mut self,
+        now: Now,
+        rendition: RenditionIndex,
+        segment: u32,
+        urgent: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         let head = HeadId(self.next_head);
         self.next_head += 1;
-        self.heads.insert(head, Head { rendition, frontier: segment, goal, pace: None, last_wanted: now });
-        effects.push(Effect::Start { head, rendition, segment, goal });
+        let line = &self.lines[rendition.0];
+        let until = (segment + 1 + self.ahead(line, segment)).min(line.shape.segments);
+        let order = Order { until, urgent };
+        let fresh = Head {
+            rendition,
+            frontier: segment,
+            begun: false,
+            order,
+            pace: None,
+            started: now,
+            last_wanted: now,
+        };
+        self.heads.insert(head, fresh);
+        effects.push(Effect::Start { head, rendition, segment, order });
+    }
+
+    /// Segments to make ahead of a viewer at this one.
+    fn ahead(&self, line: &Line, segment: u32) -> u32 {
+        let full = line.shape.look_ahead;
+        let ahead = if self.is_alone(line, segment) { STRAY_AHEAD.min(full) } else { full };
+        if self.tight { ahead.min(TIGHT_AHEAD) } else { ahead }
+    }
+
+    /// Whether nobody has asked for anything near this segment besides it.
+    fn is_alone(&self, line: &Line, segment: u32) -> bool {
+        let reach = line.shape.look_ahead;
+        let around = segment.saturating_sub(reach)..=segment.saturating_add(reach);
+        line.seen.range(around).all(|(at, _)| *at == segment)
     }
 
     /// The head that will make a segment first, if it does so before a new head could.
     fn server(&self, rendition: RenditionIndex, segment: u32) -> Option<HeadId> {
         let line = &self.lines[rendition.0];
+        let torn = line.torn.contains(&segment);
         self.heads
             .iter()
             .filter(|(_, head)| head.rendition == rendition && head.frontier <= segment)
+            .filter(|(_, head)| !torn || head.frontier == segment)
             .filter(|(_, head)| line.stored.range(head.frontier..segment).next().is_none())
             .map(|(id, head)| (self.arrival(head, segment, &line.shape), segment - head.frontier, *id))
             .min()
-            .filter(|(arrival, distance, _)| {
-                *distance <= NEXT_DOOR || *arrival <= line.shape.cold_start + MARGIN
-            })
+            .filter(|(arrival, distance, _)| *distance <= NEXT_DOOR || *arrival <= line.cold_start + MARGIN)
             .map(|(_, _, id)| id)
     }
 
@@ -312,44 +506,59 @@ impl State {
         pace * (segment - head.frontier)
     }
 
-    /// A viewer is at `segment`: the head that works ahead of it may go on.
-    fn extend(&mut self, now: Now, rendition: RenditionIndex, segment: u32, effects: &mut Vec<Effect>) {
-        let Some(line) = self.lines.get(rendition.0) else {
-            return;
+    /// The head that works ahead of a viewer at a segment which it has: the one that makes what is missing next; where
+    /// nothing is, the nearest, which waits at its goal.
+    fn head_ahead_of(&self, rendition: RenditionIndex, segment: u32) -> Option<HeadId> {
+        let line = &self.lines[rendition.0];
+        let reach = line.shape.look_ahead + 1;
+        let missing = match line.stored.contains(&segment) {
+            true => line.first_missing(segment, self.ahead(line, segment)),
+            false => Some(segment),
         };
-        let goal = (segment + line.shape.look_ahead).min(line.shape.segments - 1);
-        let ahead = self
-            .heads
-            .iter_mut()
-            .filter(|(_, head)| head.rendition == rendition)
-            // The head behind the segment that will make it, or the one that already works ahead of the viewer.
-            .filter(|(_, head)| {
-                head.frontier <= goal + 1 && head.frontier + line.shape.look_ahead >= segment
-            });
-        for (id, head) in ahead {
-            head.last_wanted = now;
-            if goal > head.goal {
-                head.goal = goal;
-                effects.push(Effect::Goal { head: *id, segment: goal });
-            }
+        if let Some(missing) = missing {
+            return self.maker(rendition.0, missing);
         }
+        let ahead = |head: &Head| head.frontier >= segment && head.frontier - segment <= reach;
+        let near = self.heads.iter().filter(|(_, head)| head.rendition == rendition && ahead(head));
+        near.min_by_key(|(id, head)| (head.frontier, **id)).map(|(id, _)| *id)
     }
 
-    fn made(&mut self, id: HeadId, segment: u32, took: Duration, effects: &mut Vec<Effect>) {
-        let Some(head) = self.heads.get_mut(&id) else {
-            return;
-        };
-        head.frontier = segment + 1;
-        let (rendition, next) = (head.rendition, head.frontier);
-        // A moving average over the last few segments.
-        head.pace = Some(head.pace.map_or(took, |pace| (pace * 3 + took) / 4));
-        let line = &mut self.lines[rendition.0];
-        line.stored.insert(segment);
-        line.wanted.remove(&segment);
-        let mut others = self.heads.iter().filter(|(other, _)| **other != id);
-        let taken = others.any(|(_, other)| other.rendition == rendition && other.frontier == next);
-        if next < line.shape.segments && (taken || line.stored.contains(&next)) {
-            self.kill(id, effects);
+    /// Tells every head its goal, from the viewers that are near it.
+    fn give_orders(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let mut orders: BTreeMap<HeadId, (Order, Now)> = BTreeMap::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            let rendition = RenditionIndex(index);
+            for (&segment, &seen) in &line.seen {
+                let urgent = line.wanted.contains_key(&segment);
+                let head = match urgent {
+                    true => self.server(rendition, segment),
+                    false => self.head_ahead_of(rendition, segment),
+                };
+                let Some(head) = head else { continue };
+                let until = (segment + 1 + self.ahead(line, segment)).min(line.shape.segments);
+                let (order, last) = orders.entry(head).or_insert((Order { until, urgent }, seen));
+                order.until = order.until.max(until);
+                order.urgent |= urgent;
+                *last = (*last).max(if urgent { now } else { seen });
+            }
+        }
+        for (id, head) in &mut self.heads {
+            let paused = Order { until: head.frontier, urgent: false };
+            let (mut order, last) = orders.get(id).copied().unwrap_or((paused, head.last_wanted));
+            head.last_wanted = head.last_wanted.max(last);
+            // At its goal all the same; one number less to send.
+            order.until = order.until.max(head.frontier);
+            let first_order = effects.iter_mut().find_map(|effect| match effect {
+                Effect::Start { head, order, .. } if head == id => Some(order),
+                _ => None,
+            });
+            match first_order {
+                Some(first) => *first = order,
+                None if head.order == order
+                    || (head.paused() && order.until <= head.frontier && !order.urgent) => {}
+                None => effects.push(Effect::Order { head: *id, order }),
+            }
+            head.order = order;
         }
     }
 
@@ -366,262 +575,36 @@ impl State {
         })
     }
 
-    fn kill(&mut self, head: HeadId, effects: &mut Vec<Effect>) {
-        if self.heads.remove(&head).is_some() {
-            effects.push(Effect::Kill { head });
+    /// The head whose turn is over, for somebody who has waited too long.
+    fn head_in_turn(&self, now: Now, waited: Duration) -> Option<HeadId> {
+        let oldest = self.heads.iter().min_by_key(|(_, head)| head.started)?;
+        (waited >= PATIENCE && now >= oldest.1.started + TURN).then_some(*oldest.0)
+    }
+
+    fn kill(&mut self, head: HeadId, cause: KillCause, effects: &mut Vec<Effect>) {
+        if self.lose(head).is_some() {
+            effects.push(Effect::Kill { head, cause });
         }
+    }
+
+    /// Forgets a head; what it began, and somebody reads, has to be gone on with.
+    fn lose(&mut self, head: HeadId) -> Option<Head> {
+        let head = self.heads.remove(&head)?;
+        let line = &mut self.lines[head.rendition.0];
+        if (head.begun || line.torn.contains(&head.frontier)) && line.wanted.contains_key(&head.frontier) {
+            line.torn.insert(head.frontier);
+        }
+        Some(head)
+    }
+}
+
+impl Line {
+    /// The first segment that is missing among the `ahead` behind this one.
+    fn first_missing(&self, segment: u32, ahead: u32) -> Option<u32> {
+        let last = segment.saturating_add(ahead).min(self.shape.segments.saturating_sub(1));
+        (segment + 1..=last).find(|at| !self.stored.contains(at))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const RENDITION: RenditionIndex = RenditionIndex(0);
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn state(max_heads: usize) -> State {
-        let shape = Shape {
-            segments: 100,
-            segment: 2 * SECOND,
-            look_ahead: 10,
-            cold_start: Duration::from_millis(400),
-        };
-        State::new(Limits { max_heads, idle: 60 * SECOND }, vec![shape.clone(), shape])
-    }
-
-    fn want(state: &mut State, now: u64, segment: u32) -> Vec<Effect> {
-        state.step(SECOND * now as u32, Event::Want { rendition: RENDITION, segment })
-    }
-
-    fn made(state: &mut State, now: u64, head: u64, segment: u32) -> Vec<Effect> {
-        state.step(SECOND * now as u32, Event::Made { head: HeadId(head), segment, took: SECOND })
-    }
-
-    #[test]
-    fn the_first_request_starts_a_head_and_the_next_ones_follow_it() {
-        let mut state = state(4);
-        let start = Effect::Start { head: HeadId(0), rendition: RENDITION, segment: 0, goal: 10 };
-        assert_eq!(want(&mut state, 0, 0), [start]);
-        assert_eq!(want(&mut state, 0, 0), []);
-        assert_eq!(want(&mut state, 0, 1), [Effect::Goal { head: HeadId(0), segment: 11 }]);
-        assert_eq!(state.head_count(), 1);
-        assert_eq!(state.waiters(HeadId(0)), 3);
-    }
-
-    #[test]
-    fn a_far_request_gets_a_head_of_its_own_and_disturbs_nobody() {
-        let mut state = state(4);
-        want(&mut state, 0, 0);
-        let start = Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 50, goal: 60 };
-        assert_eq!(want(&mut state, 1, 50), [start]);
-    }
-
-    #[test]
-    fn a_fast_head_far_behind_is_not_waited_for() {
-        let mut state = state(4);
-        want(&mut state, 0, 0);
-        let took = Duration::from_millis(10);
-        (0..5).for_each(|segment| {
-            state.step(SECOND, Event::Made { head: HeadId(0), segment, took });
-        });
-        assert_eq!(want(&mut state, 1, 14).len(), 1, "a quarter of a second away: its goal moves");
-        let start = Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 90, goal: 99 };
-        assert_eq!(want(&mut state, 1, 90), [start], "longer than a new head takes");
-    }
-
-    #[test]
-    fn a_full_house_gives_way_only_where_nobody_waits() {
-        let mut state = state(1);
-        want(&mut state, 0, 0);
-        assert_eq!(want(&mut state, 1, 50), [], "both wait, the first was first");
-        let effects = made(&mut state, 2, 0, 0);
-        let start = Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 50, goal: 60 };
-        assert_eq!(effects, [Effect::Kill { head: HeadId(0) }, start]);
-    }
-
-    #[test]
-    fn a_head_ends_where_another_has_been() {
-        let mut state = state(4);
-        state.set_stored(RENDITION, 2, true);
-        want(&mut state, 0, 1);
-        assert_eq!(made(&mut state, 1, 0, 1), [Effect::Kill { head: HeadId(0) }]);
-    }
-
-    #[test]
-    fn a_head_that_nobody_asks_for_ends_after_the_idle_time() {
-        let mut state = state(4);
-        want(&mut state, 0, 0);
-        made(&mut state, 1, 0, 0);
-        assert_eq!(state.step(59 * SECOND, Event::Tick), []);
-        assert_eq!(state.step(60 * SECOND, Event::Tick), [Effect::Kill { head: HeadId(0) }]);
-    }
-
-    #[test]
-    fn viewers_of_stored_segments_keep_the_head_ahead_of_them_going() {
-        let mut state = state(4);
-        want(&mut state, 0, 0);
-        (0..=10).for_each(|segment| {
-            made(&mut state, 1, 0, segment);
-        });
-        assert!(state.is_paused(HeadId(0)));
-        let effects = state.step(5 * SECOND, Event::Near { rendition: RENDITION, segment: 4 });
-        assert_eq!(effects, [Effect::Goal { head: HeadId(0), segment: 14 }]);
-        assert!(!state.is_paused(HeadId(0)));
-    }
-
-    #[test]
-    fn a_dead_head_is_replaced_while_somebody_waits() {
-        let mut state = state(4);
-        want(&mut state, 0, 7);
-        let effects = state.step(SECOND, Event::Ended { head: HeadId(0) });
-        assert_eq!(effects, [Effect::Start { head: HeadId(1), rendition: RENDITION, segment: 7, goal: 17 }]);
-        let ticket = state.ticket(RENDITION, 7).expect("somebody waits");
-        state.step(SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket });
-        assert_eq!(state.step(SECOND, Event::Ended { head: HeadId(1) }), []);
-    }
-
-    #[test]
-    fn room_for_somebody_else_costs_one_head_the_one_missed_least() {
-        let mut state = state(4);
-        want(&mut state, 0, 0);
-        want(&mut state, 0, 50);
-        want(&mut state, 0, 80);
-        (0..=10).for_each(|segment| {
-            made(&mut state, 1, 0, segment);
-        });
-        made(&mut state, 1, 1, 50);
-        assert!(state.is_paused(HeadId(0)));
-        assert_eq!(state.step(2 * SECOND, Event::Pressure), [Effect::Kill { head: HeadId(0) }]);
-        assert_eq!(state.step(2 * SECOND, Event::Pressure), [Effect::Kill { head: HeadId(1) }]);
-        assert_eq!(state.step(2 * SECOND, Event::Pressure), [], "somebody waits for the last");
-    }
-
-    #[test]
-    fn who_read_a_segment_before_it_was_evicted_does_not_leave_for_who_wants_it_now() {
-        let mut state = state(4);
-        want(&mut state, 0, 7);
-        let early = state.ticket(RENDITION, 7).expect("somebody waits");
-        made(&mut state, 1, 0, 7);
-        state.set_stored(RENDITION, 7, false);
-        want(&mut state, 2, 7);
-        state.step(2 * SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket: early });
-        assert_eq!(state.wanted(RENDITION, 0), [7]);
-        let late = state.ticket(RENDITION, 7).expect("somebody still waits");
-        state.step(2 * SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket: late });
-        assert!(state.wanted(RENDITION, 0).is_empty());
-    }
-
-    #[derive(Clone, Debug)]
-    enum Move {
-        Want(usize, u32),
-        ReleaseOne(usize),
-        Near(usize, u32),
-        Evict(usize),
-        Work(usize),
-        Die(usize),
-        Pressure,
-        Stop,
-        Tick,
-    }
-
-    fn moves() -> impl Strategy<Value = Vec<Move>> {
-        let one = prop_oneof![
-            4 => (0usize..2, 0u32..100).prop_map(|(r, s)| Move::Want(r, s)),
-            3 => (0usize..8).prop_map(Move::ReleaseOne),
-            2 => (0usize..2, 0u32..100).prop_map(|(r, s)| Move::Near(r, s)),
-            1 => (0usize..8).prop_map(Move::Evict),
-            8 => (0usize..8).prop_map(Move::Work),
-            1 => (0usize..8).prop_map(Move::Die),
-            1 => Just(Move::Pressure),
-            1 => Just(Move::Stop),
-            1 => Just(Move::Tick),
-        ];
-        prop::collection::vec(one, 1..200)
-    }
-
-    proptest! {
-        #[test]
-        fn every_waiter_is_answered_nothing_is_made_twice_and_heads_stay_within_their_limit(
-            moves in moves(), max_heads in 1usize..5,
-        ) {
-            let mut state = state(max_heads);
-            let mut heads: BTreeMap<HeadId, (RenditionIndex, u32, u32)> = BTreeMap::new();
-            let mut waiting: Vec<(RenditionIndex, u32)> = Vec::new();
-            // Requests in progress: who waits, and who still reads what was made.
-            let mut open: Vec<(RenditionIndex, u32, Ticket)> = Vec::new();
-            let mut exists: BTreeSet<(RenditionIndex, u32)> = BTreeSet::new();
-            let mut now = Duration::ZERO;
-            let finish = (0..2_000).map(|n| if n % 3 == 0 { Move::Tick } else { Move::Work(n) });
-            for step in moves.into_iter().chain(finish) {
-                now += Duration::from_millis(500);
-                let mut wanted = None;
-                let event = match step {
-                    Move::Want(rendition, segment) => {
-                        let key = (RenditionIndex(rendition), segment);
-                        if exists.contains(&key) { continue; }
-                        waiting.push(key);
-                        wanted = Some(key);
-                        Event::Want { rendition: key.0, segment }
-                    }
-                    Move::ReleaseOne(n) => {
-                        if open.is_empty() { continue; }
-                        let (rendition, segment, ticket) = open.swap_remove(n % open.len());
-                        if state.ticket(rendition, segment) == Some(ticket) {
-                            let at = waiting.iter().position(|key| *key == (rendition, segment));
-                            waiting.swap_remove(at.expect("a ticket in force is somebody's"));
-                        }
-                        Event::Release { rendition, segment, ticket }
-                    }
-                    Move::Evict(n) => {
-                        let Some(&key) = exists.iter().nth(n % exists.len().max(1)) else { continue };
-                        exists.remove(&key);
-                        state.set_stored(key.0, key.1, false);
-                        continue;
-                    }
-                    Move::Near(rendition, segment) => Event::Near { rendition: RenditionIndex(rendition), segment },
-                    Move::Work(n) => {
-                        let count = heads.len().max(1);
-                        let Some((&head, place)) = heads.iter_mut().nth(n % count) else { continue };
-                        if place.1 > place.2 || place.1 >= 100 { continue; }
-                        let segment = place.1;
-                        prop_assert!(exists.insert((place.0, segment)), "made twice: {:?} {}", place.0, segment);
-                        place.1 += 1;
-                        let rendition = place.0;
-                        waiting.retain(|key| *key != (rendition, segment));
-                        Event::Made { head, segment, took: SECOND }
-                    }
-                    Move::Die(n) => {
-                        let Some(&head) = heads.keys().nth(n % heads.len().max(1)) else { continue };
-                        heads.remove(&head);
-                        Event::Ended { head }
-                    }
-                    Move::Pressure => Event::Pressure,
-                    Move::Stop => Event::Stop,
-                    Move::Tick => Event::Tick,
-                };
-                for effect in state.step(now, event) {
-                    match effect {
-                        Effect::Start { head, rendition, segment, goal } => {
-                            heads.insert(head, (rendition, segment, goal));
-                        }
-                        Effect::Goal { head, segment } => {
-                            heads.get_mut(&head).expect("a living head").2 = segment;
-                        }
-                        Effect::Kill { head } => {
-                            prop_assert!(heads.remove(&head).is_some());
-                        }
-                    }
-                }
-                if let Some((rendition, segment)) = wanted {
-                    let ticket = state.ticket(rendition, segment).expect("it waits");
-                    open.push((rendition, segment, ticket));
-                }
-                prop_assert!(heads.len() <= max_heads);
-                prop_assert_eq!(heads.len(), state.head_count());
-            }
-            prop_assert!(waiting.is_empty(), "still waiting: {:?}", waiting);
-        }
-    }
-}
+mod tests;

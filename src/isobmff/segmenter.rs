@@ -13,9 +13,9 @@ pub struct Sample {
     pub data: Vec<u8>,
 }
 
-/// The encoder left out, or did not make an IDR of, the frame that has to start a segment.
+/// The encoder left out, or did not make an IDR of, the frame that has to start a segment (or what is made of it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("segment {segment} does not start with a random access point at tick {expected}: got tick {got}", segment = .segment.0)]
+#[error("segment {segment} does not go on with a random access point at tick {expected}: got tick {got}", segment = .segment.0)]
 pub struct LostBoundary {
     pub segment: SegmentIndex,
     pub expected: i64,
@@ -34,6 +34,8 @@ pub struct Segmenter {
     segment: SegmentIndex,
     range: std::ops::Range<i64>,
     part: u32,
+    /// The next sample begins a segment, or is the first of all.
+    opening: bool,
     fragment_start: i64,
     fragment_end: i64,
     pending: Vec<Sample>,
@@ -59,12 +61,21 @@ impl Segmenter {
             segment: start,
             range,
             part: 0,
+            opening: true,
             pending: Vec::new(),
             complete: false,
         })
     }
 
-    /// Accepts segments that begin after their cut, for sources with holes.
+    /// Begins with fragment `part` of the first segment, which starts with a random access point then; `None` where
+    /// the segment has no such fragment.
+    pub fn resume(self, part: u32) -> Option<Self> {
+        let fragment_start = self.rule.fragment_start(&self.range, part)?;
+        let fragment_end = self.rule.fragment_end(&self.range, fragment_start);
+        Some(Self { part, fragment_start, fragment_end, ..self })
+    }
+
+    /// Accepts segments that begin after their cut, or have nothing in them, for sources with holes.
     pub fn lenient(self) -> Self {
         Self { lenient: true, ..self }
     }
@@ -82,11 +93,18 @@ impl Segmenter {
                 return Ok(done);
             }
         }
-        let starts_segment = self.part == 0 && self.pending.is_empty();
-        if starts_segment && self.lenient {
-            self.skip_to(sample.tick);
-        } else if starts_segment && (sample.tick != self.range.start || !sample.sync) {
-            return Err(LostBoundary { segment: self.segment, expected: self.range.start, got: sample.tick });
+        let opens = std::mem::take(&mut self.opening);
+        if opens && self.lenient {
+            self.bridge(&sample, &mut done);
+            if self.complete {
+                return Ok(done);
+            }
+        } else if opens && (sample.tick != self.fragment_start || !sample.sync) {
+            return Err(LostBoundary {
+                segment: self.segment,
+                expected: self.fragment_start,
+                got: sample.tick,
+            });
         }
         let ends_at = self.sample_ticks.map(|ticks| sample.tick + ticks);
         self.pending.push(sample);
@@ -114,16 +132,16 @@ impl Segmenter {
         self.segment
     }
 
-    /// Enters the segment and fragment that hold `tick`, when a hole covers whole segments or a cut.
-    fn skip_to(&mut self, tick: i64) {
-        while tick >= self.range.end
-            && let Some(range) = self.cuts.range(self.segment.next())
-        {
-            self.segment = self.segment.next();
-            self.range = range;
-            self.fragment_end = self.rule.fragment_end(&self.range, self.range.start);
+    /// Enters the segment and fragment that hold `next`. A segment that a hole covers whole has to exist all the
+    /// same: it becomes one long sample, made of the next one, which every head knows.
+    fn bridge(&mut self, next: &Sample, done: &mut Vec<Fragment>) {
+        while next.tick >= self.range.end && !self.complete {
+            self.pending.push(Sample { tick: self.range.start, sync: true, data: next.data.clone() });
+            self.fragment_end = self.range.end;
+            done.extend(self.close());
         }
-        while self.fragment_end <= tick && self.fragment_end < self.range.end {
+        self.opening = false;
+        while self.fragment_end <= next.tick && self.fragment_end < self.range.end {
             self.fragment_end = self.rule.fragment_end(&self.range, self.fragment_end);
         }
     }
@@ -175,6 +193,7 @@ impl Segmenter {
                     self.segment = self.segment.next();
                     self.range = range;
                     self.part = 0;
+                    self.opening = true;
                 }
                 None => self.complete = true,
             }
@@ -258,5 +277,53 @@ mod tests {
         }
         let lost = LostBoundary { segment: SegmentIndex(1), expected: 20, got: 20 };
         assert_eq!(segmenter.push(Sample { tick: 20, sync: false, data: vec![] }), Err(lost));
+    }
+
+    fn boundaries(fragments: &[Fragment]) -> Vec<(u32, u32, i64, i64, bool)> {
+        let row = |f: &Fragment| (f.segment.0, f.part, f.start, f.start + f.duration, f.last);
+        fragments.iter().map(row).collect()
+    }
+
+    #[test]
+    fn who_goes_on_with_a_begun_segment_makes_the_fragments_that_are_missing() {
+        let cuts = CutList { timescale: 10, boundaries: vec![0, 20, 40], independent: true };
+        let rule = FragmentRule { first: 4, part: 8 };
+        let segmenter = || Segmenter::new(cuts.clone(), rule, Some(1), SegmentIndex(0)).expect("a segment");
+        let whole = run(&mut segmenter(), (0..40).map(|tick| (tick, tick % 20 == 0)));
+        for part in 0..3 {
+            let first = rule.fragment_start(&(0..20), part).expect("a fragment");
+            let mut rest = segmenter().resume(part).expect("it has that fragment");
+            let made = run(&mut rest, (first..40).map(|tick| (tick, tick == first || tick == 20)));
+            assert_eq!(boundaries(&made), boundaries(&whole)[part as usize..]);
+            assert!(made[0].independent);
+            let lost = segmenter().resume(part).expect("it has").push(Sample {
+                tick: first,
+                sync: false,
+                data: vec![],
+            });
+            assert!(lost.is_err(), "what follows must not refer to what another encoder made");
+        }
+        assert!(segmenter().resume(3).is_none());
+    }
+
+    #[test]
+    fn a_hole_over_a_whole_segment_is_one_long_sample_for_every_head() {
+        let cuts = CutList { timescale: 10, boundaries: vec![0, 20, 40, 60], independent: true };
+        let rule = FragmentRule { first: 8, part: 8 };
+        let from = |start| {
+            let segmenter = Segmenter::new(cuts.clone(), rule, Some(2), SegmentIndex(start));
+            let mut segmenter = segmenter.expect("a segment").lenient();
+            let mut fragments =
+                run(&mut segmenter, (0..10).step_by(2).chain((44..60).step_by(2)).map(|t| (t, true)));
+            fragments.extend(segmenter.finish());
+            fragments
+        };
+        let whole = from(0);
+        let segments: Vec<u32> = whole.iter().filter(|f| f.last).map(|f| f.segment.0).collect();
+        assert_eq!(segments, [0, 1, 2]);
+        for start in 1..3 {
+            let first = whole.iter().position(|f| f.segment.0 == start).expect("it is there");
+            assert_eq!(from(start), whole[first..], "from {start}");
+        }
     }
 }

@@ -93,6 +93,15 @@ impl FragmentRule {
         (segment.start + end).min(segment.end)
     }
 
+    /// Start of the fragment number `part` in a segment that covers `segment`; `None` where it has fewer.
+    pub fn fragment_start(self, segment: &Range<i64>, part: u32) -> Option<i64> {
+        let start = match part {
+            0 => segment.start,
+            _ => segment.start + self.first + i64::from(part - 1) * self.part,
+        };
+        (start < segment.end).then_some(start)
+    }
+
     /// The fragment of `cuts` that holds `tick`; for ticks outside the list, of its first or last segment.
     pub fn fragment_at(self, cuts: &CutList, tick: i64) -> Range<i64> {
         let after = cuts.boundaries.partition_point(|&boundary| boundary <= tick);

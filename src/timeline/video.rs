@@ -75,6 +75,12 @@ impl VideoConformer {
         })
     }
 
+    /// Begins with fragment `part` of its first segment instead of the first; `None` where that has no such one.
+    pub fn resume(self, part: u32) -> Option<Self> {
+        let start = self.rule.fragment_start(&self.segment, part)?;
+        Some(Self { next_boundary: start, next: start, ..self })
+    }
+
     /// Slots to encode now that the frame presented at `pts_ns` from the origin was decoded, in order. The last
     /// one that is no repeat shows this frame; repeats before it show the frame before (or this one when it is
     /// the first). Empty for a frame before the start, a duplicate, and everything past the end.
@@ -190,6 +196,24 @@ mod tests {
         let cuts = CutList::by_time(0, end_ns, TARGETS);
         let rule = FragmentRule::by_time(nominal, cuts.timescale, TARGETS);
         VideoConformer::new(FrameGrid::Variable(nominal), cuts, rule, SegmentIndex(start)).expect("a segment")
+    }
+
+    #[test]
+    fn who_goes_on_with_a_begun_segment_places_the_frames_that_are_missing() {
+        let rate = FrameRate { num: 24_000, den: 1001 };
+        let times: Vec<Nanos> = (0..240).map(|n| rate.nanos_of(n)).collect();
+        let whole = run(&mut constant(rate, 240, 2), times.iter().copied());
+        let mut rest = constant(rate, 240, 2).resume(1).expect("it has a second fragment");
+        assert_eq!(run(&mut rest, times.iter().copied()), whole[4..]);
+        let gaps = |n: i64| n * 33_333_333 + (n / 40) * 500_000_000;
+        let times: Vec<Nanos> = (0..300).map(gaps).collect();
+        let whole = run(&mut variable(10 * NANOS_PER_SECOND, 2), times.iter().copied());
+        for part in 1..4 {
+            let mut rest = variable(10 * NANOS_PER_SECOND, 2).resume(part).expect("it has that fragment");
+            let rest = run(&mut rest, times.iter().copied());
+            let same = whole.iter().position(|slot| slot.tick == rest[0].tick).expect("the same grid");
+            assert_eq!(rest, whole[same..]);
+        }
     }
 
     #[test]

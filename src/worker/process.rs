@@ -140,6 +140,16 @@ impl Worker {
         matches!(self.process.0.try_wait(), Ok(None))
     }
 
+    /// Stops the process where it is, or lets it go on: it keeps its place and uses no processor.
+    pub fn stand_still(&self, still: bool) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let signal = if still { Signal::STOP } else { Signal::CONT };
+        // The process is not reaped before it is dropped: the number is its own.
+        if let Some(pid) = Pid::from_raw(self.pid() as i32) {
+            let _ended = kill_process(pid, signal);
+        }
+    }
+
     pub async fn send(&self, request: &Request, source: Option<&std::fs::File>) -> Result<(), WorkerError> {
         let bytes = wire::json_frame(request);
         let mut descriptor: Option<BorrowedFd<'_>> = source.map(AsFd::as_fd);

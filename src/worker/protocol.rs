@@ -24,8 +24,8 @@ pub enum Request {
     Scan { input: Input, codec: String },
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
-    /// Make segments up to and including this one, then wait.
-    Goal { segment: SegmentIndex },
+    /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
+    Goal { until: SegmentIndex },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,7 +53,11 @@ pub struct HeadSpec {
     pub cuts: CutList,
     pub fragments: FragmentRule,
     pub start: SegmentIndex,
-    pub goal: SegmentIndex,
+    /// Fragments of the first segment that exist already: another head began it. The first one that is made is a
+    /// random access point like the first of a segment.
+    pub first_part: u32,
+    /// Segments before this one may be made.
+    pub until: SegmentIndex,
     pub work: HeadWork,
 }
 

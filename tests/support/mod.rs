@@ -199,14 +199,20 @@ pub fn head(film: &Arc<Film>, kind: &str, k: u32) -> Result<Arc<Made>, String> {
     type Key = (PathBuf, String, u32);
     static HEADS_MADE: Once<Key, Result<Arc<Made>, String>> = Once::new();
     let key = (film.path.clone(), kind.to_owned(), k);
-    HEADS_MADE.get(key, || RUNTIME.block_on(run(film, &film.rendition(kind), k)).map(Arc::new))
+    HEADS_MADE.get(key, || RUNTIME.block_on(run(film, &film.rendition(kind), k, 0)).map(Arc::new))
 }
 
-async fn run(film: &Film, rendition: &Rendition, k: u32) -> Result<Made, String> {
+/// What a head makes that goes on with segment `k`, of which others have made the fragments before `part`.
+pub fn head_within(film: &Arc<Film>, kind: &str, k: u32, part: u32) -> Result<Made, String> {
+    RUNTIME.block_on(run(film, &film.rendition(kind), k, part))
+}
+
+async fn run(film: &Film, rendition: &Rendition, k: u32, first_part: u32) -> Result<Made, String> {
     let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
-    let goal = SegmentIndex(rendition.cuts.segment_count());
-    let (spec, _) = spec::head_spec(&film.info, rendition, profiles(), 0, SegmentIndex(k), goal)
-        .ok_or("no profile can make it")?;
+    let until = SegmentIndex(rendition.cuts.segment_count());
+    let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
+    let (spec, _) =
+        spec::head_spec(&film.info, rendition, profiles(), 0, stretch).ok_or("no profile can make it")?;
     let mut entry = spec::known_entry(&film.info, rendition);
     let mut worker = POOL.take().await.map_err(|error| error.to_string())?;
     let request = Request::Head(Box::new(spec));

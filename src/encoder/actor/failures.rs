@@ -102,8 +102,8 @@ impl Actor {
         self.step(Event::Ended { head });
     }
 
-    /// Segments that have begun and that no head goes on with: their readers hear it, and the next request has
-    /// them made from the start. Segments without a fragment yet simply wait for the next head.
+    /// Segments that have begun, that no head goes on with and that nobody waits for: what there is of them is
+    /// forgotten. Those that somebody waits for are gone on with by the next head.
     pub(super) fn drop_torn(&mut self, rendition: usize, error: &StreamError) {
         let making: Vec<u32> = self
             .heads
@@ -115,6 +115,7 @@ impl Actor {
             let torn = {
                 let filling = filling.borrow();
                 *of == rendition
+                    && self.state.ticket(RenditionIndex(rendition), *segment).is_none()
                     && filling.end.is_none()
                     && !filling.fragments.is_empty()
                     && !making.contains(segment)

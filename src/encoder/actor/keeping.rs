@@ -36,16 +36,16 @@ impl Actor {
         }
         let key = (stored.rendition, stored.segment);
         self.unstored.retain(|unstored| *unstored != key);
-        if stored.kept {
-            // Unless it is being made once more.
-            if self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
-                self.growing.remove(&key);
-            }
-            return;
+        // Unless it is being made once more.
+        if stored.kept && self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
+            self.growing.remove(&key);
         }
-        self.unstored.push_back(key);
+        if !stored.kept {
+            self.unstored.push_back(key);
+        }
         let held = |key: &(usize, u32)| self.growing.get(key).map_or(0, bytes_of);
         let mut bytes: u64 = self.unstored.iter().map(held).sum();
+        self.state.set_tight(bytes > MAX_UNSTORED_BYTES / 2);
         while bytes > MAX_UNSTORED_BYTES
             && let Some(key) = self.unstored.pop_front()
         {

@@ -15,9 +15,10 @@ use tokio::task::AbortHandle;
 use crate::catalogue::FileRecord;
 use crate::encoder::error::StreamError;
 use crate::encoder::head::{self, HeadEvent, HeadTask};
+use crate::encoder::room::Pressure;
 use crate::encoder::service::{Lease, Release, Shared};
-use crate::encoder::spec;
-use crate::encoder::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
+use crate::encoder::spec::{self, Stretch};
+use crate::encoder::state::{Effect, Event, HeadId, Limits, Order, RenditionIndex, Shape, State};
 use crate::encoder::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
@@ -74,7 +75,7 @@ const MIN_TRIES: usize = 3;
 const FORGIVE: Duration = Duration::from_secs(10);
 /// An init segment waits so long for a request that says where to start.
 const INIT_PATIENCE: Duration = Duration::from_millis(120);
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 /// An encoder without heads and requests ends after this.
 const RETIRE: Duration = Duration::from_secs(300);
 /// Time from starting a head to its first fragment, as the schedule reckons with it.
@@ -84,7 +85,7 @@ struct Running {
     rendition: usize,
     profile: String,
     task: AbortHandle,
-    goal: watch::Sender<u32>,
+    orders: watch::Sender<Order>,
     /// When the segment before the one being made was finished.
     since: Instant,
     speed: f64,
@@ -150,7 +151,7 @@ pub fn spawn(
     let (releases, released) = mpsc::unbounded_channel();
     let (stored, writes) = mpsc::unbounded_channel();
     let (status, statuses) = watch::channel(Vec::new());
-    let pressure = shared.pressure.subscribe();
+    let pressure = shared.room.pressure();
     let own = commands.downgrade();
     tokio::spawn(async move {
         let renditions: Vec<Arc<Rendition>> = presentation.renditions().cloned().collect();
@@ -199,7 +200,7 @@ struct Inbox {
     heads: mpsc::Receiver<(HeadId, HeadEvent)>,
     released: mpsc::UnboundedReceiver<Release>,
     writes: mpsc::UnboundedReceiver<Stored>,
-    pressure: broadcast::Receiver<()>,
+    pressure: broadcast::Receiver<Pressure>,
     own: mpsc::WeakSender<Command>,
 }
 
@@ -221,7 +222,7 @@ impl Actor {
                     last_used = Instant::now();
                     self.command(command, &inbox.own);
                 }
-                Ok(()) = inbox.pressure.recv() => self.step(Event::Pressure),
+                Ok(pressure) = inbox.pressure.recv() => self.make_room(&pressure),
                 _ = tick.tick() => {
                     self.step(Event::Tick);
                     self.forgive();
@@ -244,21 +245,33 @@ impl Actor {
     fn step(&mut self, event: Event) {
         for effect in self.state.step(self.began.elapsed(), event) {
             match effect {
-                Effect::Start { head, rendition, segment, goal } => {
-                    self.start_head(head, rendition.0, segment, goal)
+                Effect::Start { head, rendition, segment, order } => {
+                    self.start_head(head, rendition.0, segment, order)
                 }
-                Effect::Goal { head, segment } => {
+                Effect::Order { head, order } => {
                     if let Some(running) = self.heads.get(&head) {
-                        running.goal.send_replace(segment);
+                        running.orders.send_replace(order);
                     }
                 }
-                Effect::Kill { head } => {
+                Effect::Kill { head, cause } => {
+                    tracing::debug!(file = %self.record.id, head = head.0, ?cause, "head is ended");
                     if let Some(running) = self.heads.remove(&head) {
                         running.task.abort();
                         self.lost_head[running.rendition] = true;
                         self.drop_torn(running.rendition, &StreamError::ShuttingDown);
                     }
                 }
+            }
+        }
+    }
+
+    /// Somebody waits for room on the box: this file gives up a head, if no other has.
+    fn make_room(&mut self, pressure: &Pressure) {
+        if pressure.claim() {
+            let before = self.heads.len();
+            self.step(Event::Pressure { waited: pressure.waited });
+            if self.heads.len() == before {
+                pressure.pass_on();
             }
         }
     }
@@ -352,29 +365,39 @@ impl Actor {
         if forgotten {
             self.growing.remove(&key);
         }
+        self.drop_torn(rendition.0, &StreamError::ShuttingDown);
     }
 
-    fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, goal: u32) {
+    fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, order: Order) {
+        let permit = if order.urgent { None } else { self.shared.room.free() };
+        if permit.is_none() && !order.urgent {
+            self.step(Event::NoRoom { head });
+            return;
+        }
+        // A segment that another head began is gone on with, after what its readers have got.
+        let begun = self.growing.get(&(rendition, segment)).map(watch::Sender::borrow);
+        let first_part =
+            begun.map_or(0, |filling| if filling.end.is_none() { filling.fragments.len() } else { 0 });
+        let stretch = Stretch {
+            start: SegmentIndex(segment),
+            first_part: first_part as u32,
+            until: SegmentIndex(order.until),
+        };
         let tried = self.tries.get(&(rendition, segment)).map_or(0, |tries| tries.count);
         let profiles = self.shared.profiles();
-        let planned = spec::head_spec(
-            &self.presentation.info,
-            &self.renditions[rendition],
-            &profiles,
-            tried,
-            SegmentIndex(segment),
-            SegmentIndex(goal),
-        );
-        let (goal, goals) = watch::channel(goal);
+        let planned =
+            spec::head_spec(&self.presentation.info, &self.renditions[rendition], &profiles, tried, stretch);
+        let (orders, ordered) = watch::channel(order);
         let Some((spec, profile)) = planned else {
-            let running = self.running(rendition, "none".into(), goal, tokio::spawn(async {}).abort_handle());
+            let running =
+                self.running(rendition, "none".into(), orders, tokio::spawn(async {}).abort_handle());
             self.heads.insert(head, running);
             self.fail(head, segment, StreamError::Encoding("no profile here can make this rendition".into()));
             return;
         };
         tracing::info!(
-            file = %self.record.id, rendition = %self.renditions[rendition].id, segment, profile, head = head.0,
-            "head starts"
+            file = %self.record.id, rendition = %self.renditions[rendition].id, segment, first_part, profile, head = head.0,
+            ahead = !order.urgent, "head starts"
         );
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
         let task = tokio::spawn(async move {
@@ -386,13 +409,19 @@ impl Actor {
                     return;
                 }
             };
-            let Some(permit) = shared.room().await else {
+            let permit = match permit {
+                Some(permit) => Some(permit),
+                None => shared.room.wait().await,
+            };
+            let Some(permit) = permit else {
                 return;
             };
-            let pool = shared.pool.clone();
-            head::drive(HeadTask { head, pool, spec, source, goal: goals, events, permit }).await;
+            let (pool, starting) = (shared.pool.clone(), shared.room.starting());
+            let hush = order.urgent.then(|| shared.room.hush());
+            let orders = ordered;
+            head::drive(HeadTask { head, pool, spec, source, orders, events, starting, hush, permit }).await;
         });
-        let running = self.running(rendition, profile, goal, task.abort_handle());
+        let running = self.running(rendition, profile, orders, task.abort_handle());
         self.heads.insert(head, running);
     }
 
@@ -400,11 +429,11 @@ impl Actor {
         &self,
         rendition: usize,
         profile: String,
-        goal: watch::Sender<u32>,
+        orders: watch::Sender<Order>,
         task: AbortHandle,
     ) -> Running {
         let (since, speed) = (Instant::now(), 0.0);
-        Running { rendition, profile, task, goal, since, speed, first_fragment: false }
+        Running { rendition, profile, task, orders, since, speed, first_fragment: false }
     }
 
     fn head_event(&mut self, head: HeadId, event: HeadEvent) {
@@ -460,10 +489,12 @@ impl Actor {
 
     fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment) {
         let segment = fragment.segment.0;
+        let mut after = None;
         if let Some(running) = self.heads.get_mut(&head)
             && !running.first_fragment
         {
             running.first_fragment = true;
+            after = Some(running.since.elapsed());
             let waited_ms = running.since.elapsed().as_millis() as u64;
             tracing::debug!(head = head.0, rendition = %self.renditions[rendition].id, segment, waited_ms, "first fragment");
         }
@@ -475,6 +506,12 @@ impl Actor {
             // Made once more while the last one is still being written: its readers keep theirs.
             *filling = watch::Sender::new(Filling::default());
         }
+        let expected = filling.borrow().fragments.len();
+        if fragment.part as usize != expected {
+            let what = format!("fragment {} of segment {segment} instead of {expected}", fragment.part);
+            self.failed(head, StreamError::Internal(what));
+            return;
+        }
         filling.send_modify(|filling| {
             filling.fragments.push(fragment.bytes.into());
             if fragment.last {
@@ -485,6 +522,8 @@ impl Actor {
             let pieces = filling.borrow().fragments.clone();
             self.keep(rendition, segment, pieces);
             self.made(head, rendition, segment);
+        } else if after.is_some() || expected == 0 {
+            self.step(Event::Begun { head, after });
         }
     }
 

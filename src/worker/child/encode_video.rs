@@ -105,6 +105,7 @@ fn feed(
     done: &AtomicBool,
 ) -> Result<(), Stop> {
     let mut conformer = VideoConformer::new(work.grid, spec.cuts.clone(), spec.fragments, spec.start)
+        .and_then(|conformer| conformer.resume(spec.first_part))
         .ok_or_else(|| beyond(spec))?;
     let frame_ns = work.grid.rate().nanos_of(1);
     let mut into = Grid { source: &chains.grid, timescale: spec.cuts.timescale, frame_ns, started: false };
@@ -201,8 +202,9 @@ fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'
         FrameGrid::Constant(rate) => Some(rate.frame_ticks()),
         FrameGrid::Variable(_) => None,
     };
-    let mut segmenter =
-        Segmenter::new(spec.cuts.clone(), spec.fragments, exact, spec.start).ok_or_else(|| beyond(spec))?;
+    let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, exact, spec.start)
+        .and_then(|segmenter| segmenter.resume(spec.first_part))
+        .ok_or_else(|| beyond(spec))?;
     let mut parameter_sets = None;
     while let Some(sample) = sink::pull(&chains.pipeline, &chains.coded)? {
         let Some(buffer) = sample.buffer() else {

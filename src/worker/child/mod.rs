@@ -78,8 +78,8 @@ pub fn run(socket: OwnedFd) -> Result<(), WireError> {
 
 /// Goals are set at once; a job runs in a thread of its own, so that goals reach it.
 fn start(request: Request, descriptors: &mut Vec<OwnedFd>, output: &Output, gate: &Arc<Gate>) {
-    if let Request::Goal { segment } = request {
-        gate.open_to(segment);
+    if let Request::Goal { until } = request {
+        gate.set(until);
         return;
     }
     let source = (!descriptors.is_empty()).then(|| File::from(descriptors.remove(0)));
@@ -109,8 +109,8 @@ fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate)
 }
 
 fn head(source: &Arc<File>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
-    gate.open_to(spec.goal);
-    let out = output::HeadOutput::new(output, gate);
+    gate.set(spec.until);
+    let out = output::HeadOutput::new(output, gate, spec.start, spec.first_part);
     let early = match &spec.work {
         HeadWork::EncodeVideo(work) => encode_video::run(source, &spec, work, &out)?,
         HeadWork::EncodeAudio(work) => encode_audio::run(source, &spec, work, &out)?,

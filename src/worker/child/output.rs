@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::isobmff::{Fragment, SampleEntry};
+use crate::timeline::SegmentIndex;
 use crate::worker::protocol::Report;
 use crate::worker::wire;
 
@@ -37,19 +38,25 @@ impl Output {
 pub struct HeadOutput<'a> {
     output: &'a Output,
     gate: &'a Gate,
+    start: SegmentIndex,
+    /// Fragments of the segment at `start` that exist already.
+    first_part: u32,
 }
 
 impl<'a> HeadOutput<'a> {
-    pub fn new(output: &'a Output, gate: &'a Gate) -> Self {
-        Self { output, gate }
+    pub fn new(output: &'a Output, gate: &'a Gate, start: SegmentIndex, first_part: u32) -> Self {
+        Self { output, gate, start, first_part }
     }
 
     pub fn entry(&self, entry: SampleEntry) {
         self.output.report(&Report::Entry { entry });
     }
 
-    /// Waits until the goal allows it, then sends.
+    /// Waits until the goal allows it, then sends; what exists already is left out.
     pub fn fragment(&self, fragment: &Fragment) {
+        if fragment.segment == self.start && fragment.part < self.first_part {
+            return;
+        }
         self.gate.pass(fragment.segment);
         self.output.write(&wire::fragment_frame(fragment));
     }
