@@ -4,6 +4,7 @@
 mod actor;
 mod error;
 mod head;
+mod playhead;
 mod room;
 mod service;
 pub mod spec;
@@ -12,4 +13,4 @@ mod types;
 
 pub use error::StreamError;
 pub use service::{EncodeSettings, Encoders};
-pub use types::{HeadState, HeadStatus, SegmentReader, StartOptions, StopReport};
+pub use types::{HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::actor::{self, Command};
+use super::actor::{self, Command, Handle};
 use super::error::StreamError;
 use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
-use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
+use super::types::{Filling, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
-use crate::rendition::{self, Ladder, PlanSettings, Presentation, RenditionId, RenditionMedia};
+use crate::rendition::{self, Ladder, PlanSettings, Presentation, Rendition, RenditionId, RenditionMedia};
 use crate::store::{SegmentStore, StoreKey};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
@@ -79,6 +79,7 @@ struct FileEncoder {
     presentation: Arc<Presentation>,
     commands: mpsc::Sender<Command>,
     heads: watch::Receiver<Vec<HeadStatus>>,
+    live: watch::Receiver<Option<LiveStatus>>,
     /// When the catalogue was last asked whether the file is still the same.
     checked: Mutex<Instant>,
 }
@@ -183,29 +184,50 @@ impl Encoders {
         Err(StreamError::ShuttingDown)
     }
 
-    /// Warms the heads that playback at a position will need; with `wait`, the time to the first fragment.
-    pub async fn start(&self, file: FileId, options: StartOptions) -> Result<Option<Duration>, StreamError> {
+    /// Warms the heads that playback at a position will need; with `wait`, until the first fragment exists.
+    pub async fn start(&self, file: FileId, options: StartOptions) -> Result<Started, StreamError> {
         let begin = Instant::now();
         let encoder = self.encoder(file).await?;
-        ask(&encoder, Command::Expect { at_ns: options.at_ns }).await?;
         let presentation = &encoder.presentation;
         let video = presentation
             .video
             .iter()
             .find(|rendition| rendition.copied == options.copy)
             .or(presentation.video.first());
+        let chosen: Vec<Arc<Rendition>> =
+            video.into_iter().chain(default_audio(presentation)).cloned().collect();
+        let mut at_ns = options.at_ns;
+        let mut live = None;
+        if options.live {
+            let index =
+                |wanted: &Arc<Rendition>| presentation.renditions().position(|known| known.id == wanted.id);
+            let renditions = chosen.iter().filter_map(index).collect();
+            let (reply, answer) = oneshot::channel();
+            ask(&encoder, Command::Live { at_ns, renditions, reply }).await?;
+            live = answer.await.map_err(|_| StreamError::ShuttingDown)?;
+            at_ns = live.map_or(at_ns, |live| live.position_ns);
+        }
+        ask(&encoder, Command::Expect { at_ns }).await?;
         let mut readers = Vec::new();
-        for rendition in video.into_iter().chain(default_audio(presentation)) {
-            let segment = rendition.cuts.segment_at(options.at_ns);
+        for rendition in &chosen {
+            let segment = rendition.cuts.segment_at(at_ns);
             readers.push(self.segment(file, &rendition.id.0, segment).await?);
         }
+        let mut first_fragment = None;
         if options.wait
             && let Some(first) = readers.first_mut()
         {
             first.ready().await?;
-            return Ok(Some(begin.elapsed()));
+            first_fragment = Some(begin.elapsed());
         }
-        Ok(None)
+        drop(readers);
+        // Whoever asked for this will come for it: the heads go on.
+        for rendition in &chosen {
+            let index = index_of(file, presentation, &rendition.id.0)?;
+            let segment = rendition.cuts.segment_at(at_ns).0;
+            ask(&encoder, Command::Near { rendition: index, segment }).await?;
+        }
+        Ok(Started { first_fragment, live })
     }
 
     /// Ends this file's heads that nobody waits on; with `purge` also drops its segments.
@@ -228,6 +250,13 @@ impl Encoders {
     pub fn heads(&self) -> Vec<HeadStatus> {
         let files: Vec<Arc<FileEncoder>> = self.lock_files().values().cloned().collect();
         files.iter().flat_map(|encoder| encoder.heads.borrow().clone()).collect()
+    }
+
+    /// Files with a live edge, and where that is.
+    pub fn live(&self) -> Vec<(FileId, LiveStatus)> {
+        let files = self.lock_files();
+        let edge = |(file, encoder): (&FileId, &Arc<FileEncoder>)| Some((*file, (*encoder.live.borrow())?));
+        files.iter().filter_map(edge).collect()
     }
 
     /// Ends every encoder and its heads.
@@ -282,9 +311,10 @@ impl Encoders {
         {
             return Ok(known.clone());
         }
-        let (commands, heads) = actor::spawn(self.shared.clone(), record, presentation.clone());
+        let Handle { commands, heads, live } =
+            actor::spawn(self.shared.clone(), record, presentation.clone());
         let checked = Mutex::new(Instant::now());
-        let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, checked });
+        let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, live, checked });
         files.retain(|_, encoder| !encoder.commands.is_closed());
         files.insert(id, encoder.clone());
         Ok(encoder)
@@ -326,12 +356,12 @@ fn index_of(file: FileId, presentation: &Presentation, rendition: &str) -> Resul
 }
 
 /// What a player starts with: stereo AAC of the default track.
-fn default_audio(presentation: &Presentation) -> Option<&Arc<rendition::Rendition>> {
-    let plays_everywhere = |rendition: &&Arc<rendition::Rendition>| match &rendition.media {
+fn default_audio(presentation: &Presentation) -> Option<&Arc<Rendition>> {
+    let plays_everywhere = |rendition: &&Arc<Rendition>| match &rendition.media {
         RenditionMedia::Audio(form) => form.codec == "aac" && form.channels <= 2,
         RenditionMedia::Video(_) => false,
     };
-    let default = |rendition: &&Arc<rendition::Rendition>| rendition.audio().is_some_and(|form| form.default);
+    let default = |rendition: &&Arc<Rendition>| rendition.audio().is_some_and(|form| form.default);
     let candidates = || presentation.audio.iter().filter(plays_everywhere);
     candidates().find(default).or_else(|| candidates().next()).or(presentation.audio.first())
 }

@@ -1,6 +1,6 @@
 //! What the encoder's users see of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::error::StreamError;
 use crate::base::ids::FileId;
+use crate::isobmff::fragment_ranges;
 use crate::timeline::Nanos;
 
 /// A segment as it is, whole or growing: fragments in order, then the end or a failure.
@@ -48,6 +49,32 @@ impl SegmentReader {
     pub fn whole(&self) -> Option<Vec<Bytes>> {
         let filling = self.filling.borrow();
         matches!(filling.end, Some(Ok(()))).then(|| filling.fragments.clone())
+    }
+
+    /// The segment has been made, or cannot be.
+    pub fn ended(&self) -> bool {
+        self.filling.borrow().end.is_some()
+    }
+
+    /// Fragment `part`, as soon as it exists; `None` when the segment has fewer.
+    pub async fn part(&mut self, part: u32) -> Result<Option<Bytes>, StreamError> {
+        let at = part as usize;
+        let filling = self
+            .filling
+            .wait_for(|filling| filling.end.is_some() || filling.fragments.len() > at)
+            .await
+            .map_err(|_| StreamError::ShuttingDown)?;
+        if let [whole] = &filling.fragments[..]
+            && filling.end.is_some()
+        {
+            // From the store it comes in one piece.
+            return Ok(fragment_ranges(whole).get(at).map(|range| whole.slice(range.clone())));
+        }
+        match (filling.fragments.get(at), &filling.end) {
+            (Some(fragment), _) => Ok(Some(fragment.clone())),
+            (None, Some(Err(error))) => Err(error.clone()),
+            (None, _) => Ok(None),
+        }
     }
 
     /// Waits until the segment is whole.
@@ -92,6 +119,36 @@ pub struct StartOptions {
     pub wait: bool,
     /// Which video renditions to warm: the copy, or the encoded rung at the source's size.
     pub copy: bool,
+    /// Start the shared playhead there, or join it where it is.
+    pub live: bool,
+}
+
+/// What came of a start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Started {
+    /// From asking to the first fragment, where that was waited for.
+    pub first_fragment: Option<Duration>,
+    pub live: Option<LiveStatus>,
+}
+
+/// The live edge's playhead, when its encoder last looked.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveStatus {
+    /// From the origin.
+    pub position_ns: Nanos,
+    pub at: Instant,
+    /// Clock time at that moment, by a clock that is never set.
+    pub wall: SystemTime,
+    /// It has reached the end of the file.
+    pub ended: bool,
+}
+
+impl LiveStatus {
+    /// Where the playhead is now: it moves on between two looks of its encoder.
+    pub fn position_now(&self) -> Duration {
+        let passed = if self.ended { Duration::ZERO } else { self.at.elapsed() };
+        Duration::from_nanos(self.position_ns.max(0) as u64) + passed
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,7 @@
 //! What requests are answered from.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -10,7 +10,9 @@ use super::problem::Problem;
 use crate::base::ids::FileId;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::encoder::{Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError};
+use crate::encoder::{
+    Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, StreamError,
+};
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
 use crate::timeline::SegmentIndex;
@@ -38,13 +40,10 @@ pub trait Streams: Send + Sync + 'static {
         rendition: &'a str,
         segment: SegmentIndex,
     ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>>;
-    fn start(
-        &self,
-        file: FileId,
-        options: StartOptions,
-    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>>;
+    fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>>;
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
+    fn live(&self) -> Vec<(FileId, LiveStatus)>;
 }
 
 /// One segment, whole or growing, as [`SegmentReader`] says.
@@ -52,6 +51,7 @@ pub trait Segment: Send {
     fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
     fn whole(&self) -> Option<Vec<Bytes>>;
     fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
+    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>>;
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
 }
 
@@ -76,11 +76,7 @@ impl Streams for Encoders {
         })
     }
 
-    fn start(
-        &self,
-        file: FileId,
-        options: StartOptions,
-    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>> {
+    fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {
         Box::pin(self.start(file, options))
     }
 
@@ -90,6 +86,10 @@ impl Streams for Encoders {
 
     fn heads(&self) -> Vec<HeadStatus> {
         self.heads()
+    }
+
+    fn live(&self) -> Vec<(FileId, LiveStatus)> {
+        self.live()
     }
 }
 
@@ -104,6 +104,10 @@ impl Segment for SegmentReader {
 
     fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
         Box::pin(self.wait_whole())
+    }
+
+    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>> {
+        Box::pin(self.part(part))
     }
 
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {

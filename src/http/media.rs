@@ -39,18 +39,37 @@ pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
 pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
     let encoders = &call.context.encoders;
     if call.head {
-        // Looked up and not made: nobody will watch it.
-        let presentation = encoders.presentation(file).await?;
-        let count = find(&presentation, file, rendition)?.cuts.segment_count();
-        if n >= count {
-            let rendition = rendition.to_owned();
-            return Err(StreamError::BeyondEnd { rendition, segment: n, count }.into());
-        }
-        return Ok(of_unknown_length(content_type(rendition), body::untold()));
+        return look_up(call, file, rendition, n).await;
     }
     let reader = encoders.segment(file, rendition, SegmentIndex(n)).await?;
     let name = format!("{file}/{rendition}/{n}");
     stream(call.headers, content_type(rendition), reader, PATIENCE, name).await
+}
+
+/// Looked up and not made: nobody will watch it.
+async fn look_up(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
+    let presentation = call.context.encoders.presentation(file).await?;
+    let count = find(&presentation, file, rendition)?.cuts.segment_count();
+    if n >= count {
+        let rendition = rendition.to_owned();
+        return Err(StreamError::BeyondEnd { rendition, segment: n, count }.into());
+    }
+    Ok(of_unknown_length(content_type(rendition), body::untold()))
+}
+
+/// One fragment of a segment, as soon as it exists: an LL-HLS part.
+pub async fn part(call: &Call<'_>, file: FileId, rendition: &str, n: u32, part: u32) -> Answer {
+    if call.head {
+        return look_up(call, file, rendition, n).await;
+    }
+    let mut reader = call.context.encoders.segment(file, rendition, SegmentIndex(n)).await?;
+    let waited = tokio::time::timeout(PATIENCE.whole, reader.part(part)).await;
+    let fragment = waited.map_err(|_| Problem::new(Kind::NotYet, "The fragment is not made yet."))??;
+    let Some(fragment) = fragment else {
+        let detail = format!("Segment {n} of {rendition} has no fragment {part}.");
+        return Err(Problem::new(Kind::BeyondTheEnd, detail));
+    };
+    sized(call.headers, content_type(rendition), &[fragment])
 }
 
 /// Audio renditions are named `a…`, video `v…`.

@@ -24,7 +24,6 @@ pub enum Kind {
     RangeNotSatisfiable,
     ForeignHost,
     Unplayable,
-    NoLiveEdge,
     Internal,
     EncodingFailed,
     Offline,
@@ -87,7 +86,6 @@ impl Kind {
             }
             Self::ForeignHost => (S::MISDIRECTED_REQUEST, "foreign-host", "This host is not served here"),
             Self::Unplayable => (S::UNPROCESSABLE_ENTITY, "unplayable", "The file cannot be played"),
-            Self::NoLiveEdge => (S::UNPROCESSABLE_ENTITY, "no-live-edge", "There is no live edge yet"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong inside"),
             Self::EncodingFailed => {
                 (S::INTERNAL_SERVER_ERROR, "encoding-failed", "The rendition could not be made")

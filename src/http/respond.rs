@@ -133,6 +133,7 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::MediaPlaylist(file, rendition) => manifests::media(&call, *file, rendition).await,
         Route::Init(file, rendition) => media::init(&call, *file, rendition).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
+        Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,
         Route::Direct(file) => direct::file(&call, *file).await,
     }
 }

@@ -28,6 +28,8 @@ pub enum Route {
     MediaPlaylist(FileId, String),
     Init(FileId, String),
     Segment(FileId, String, u32),
+    /// One fragment of a segment.
+    Part(FileId, String, u32, u32),
     Direct(FileId),
 }
 
@@ -80,8 +82,12 @@ impl Route {
             ["dash", id, "manifest.mpd"] => Self::DashManifest(id.parse().ok()?),
             ["media", id, name, "index.m3u8"] => Self::MediaPlaylist(id.parse().ok()?, rendition(name)?),
             ["media", id, name, "init.mp4"] => Self::Init(id.parse().ok()?, rendition(name)?),
-            ["media", id, name, segment] => {
-                Self::Segment(id.parse().ok()?, rendition(name)?, number(segment)?)
+            ["media", id, name, media] => {
+                let (id, rendition) = (id.parse().ok()?, rendition(name)?);
+                match media.strip_suffix(".m4s")?.split_once('.') {
+                    None => Self::Segment(id, rendition, number(media.strip_suffix(".m4s")?)?),
+                    Some((segment, part)) => Self::Part(id, rendition, number(segment)?, number(part)?),
+                }
             }
             ["direct", id] => Self::Direct(id.parse().ok()?),
             [first, ..] if NOT_PAGES.contains(first) => return None,
@@ -112,6 +118,7 @@ impl Route {
             Self::MediaPlaylist(..) => "/media/{id}/{rendition}/index.m3u8",
             Self::Init(..) => "/media/{id}/{rendition}/init.mp4",
             Self::Segment(..) => "/media/{id}/{rendition}/{n}.m4s",
+            Self::Part(..) => "/media/{id}/{rendition}/{n}.{part}.m4s",
             Self::Direct(_) => "/direct/{id}",
         }
     }
@@ -134,6 +141,7 @@ impl Route {
             | Self::MediaPlaylist(..)
             | Self::Init(..)
             | Self::Segment(..)
+            | Self::Part(..)
             | Self::Direct(_) => &[Method::GET, Method::HEAD],
             Self::Position(_) => &[Method::PUT],
             Self::View(_) | Self::Scan | Self::StreamStart(_) | Self::StreamStop(_) => &[Method::POST],
@@ -151,6 +159,7 @@ impl Route {
             | Self::MediaPlaylist(..)
             | Self::Init(..)
             | Self::Segment(..)
+            | Self::Part(..)
             | Self::Direct(_) => Access::Viewer,
             Self::Files
             | Self::File(_)
@@ -170,7 +179,7 @@ impl Route {
         match self {
             Self::Page(name) if name.starts_with(HASHED_ASSETS) => Cache::Immutable,
             // The rendition's name carries its version.
-            Self::MediaPlaylist(..) | Self::Init(..) | Self::Segment(..) => Cache::Immutable,
+            Self::MediaPlaylist(..) | Self::Init(..) | Self::Segment(..) | Self::Part(..) => Cache::Immutable,
             Self::Page(_) | Self::HlsIndex(_) | Self::DashManifest(_) | Self::Direct(_) => Cache::Revalidate,
             Self::Health
             | Self::Ready
@@ -197,6 +206,7 @@ impl Route {
             | Self::MediaPlaylist(..)
             | Self::Init(..)
             | Self::Segment(..)
+            | Self::Part(..)
             | Self::Direct(_) => true,
             Self::Page(_)
             | Self::Health
@@ -237,6 +247,7 @@ impl Route {
             | Self::MediaPlaylist(..)
             | Self::Init(..)
             | Self::Segment(..)
+            | Self::Part(..)
             | Self::Direct(_) => 0,
         }
     }
@@ -262,8 +273,8 @@ fn rendition(name: &str) -> Option<String> {
     (!name.is_empty() && name.bytes().all(fits)).then(|| name.to_owned())
 }
 
-/// `7.m4s`; one way to write each number.
-fn number(name: &str) -> Option<u32> {
-    let number: u32 = name.strip_suffix(".m4s")?.parse().ok()?;
-    (format!("{number}.m4s") == name).then_some(number)
+/// `7`; one way to write each number.
+fn number(digits: &str) -> Option<u32> {
+    let number: u32 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
 }

@@ -19,6 +19,22 @@ pub struct Fragment {
     pub bytes: Vec<u8>,
 }
 
+/// Where the fragments of a whole segment are in its bytes: each from its `moof` to the next one.
+pub fn fragment_ranges(segment: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut at = 0;
+    while let Some((header, _)) = segment.get(at..).and_then(|rest| rest.split_first_chunk::<8>()) {
+        let size = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let end = (at + size.max(8)).min(segment.len());
+        match ranges.last_mut() {
+            Some(fragment) if &header[4..] != b"moof" => fragment.end = end,
+            _ => ranges.push(at..end),
+        }
+        at = end;
+    }
+    ranges
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FragmentSample {
     /// Ticks until the next sample is decoded.
@@ -129,6 +145,27 @@ mod tests {
 
     fn sample(duration: u32, composition_offset: i32, sync: bool, byte: u8) -> FragmentSample {
         FragmentSample { duration, composition_offset, sync, data: vec![byte; usize::from(byte)] }
+    }
+
+    #[test]
+    fn a_segment_falls_into_its_fragments() {
+        let sample = |data: &[u8]| FragmentSample {
+            duration: 10,
+            composition_offset: 0,
+            sync: true,
+            data: data.to_vec(),
+        };
+        let fragments: Vec<Vec<u8>> = (0..3)
+            .map(|part| fragment_bytes(SegmentIndex(4), part, 10, &[sample(&vec![7; 100 * part as usize])]))
+            .collect();
+        let segment = fragments.concat();
+        let found: Vec<&[u8]> = fragment_ranges(&segment).into_iter().map(|range| &segment[range]).collect();
+        assert_eq!(found, fragments);
+        assert!(fragment_ranges(&[]).is_empty());
+        for end in 0..segment.len() {
+            let ranges = fragment_ranges(&segment[..end]);
+            assert!(ranges.iter().all(|range| range.end <= end), "cut at {end}");
+        }
     }
 
     #[test]

@@ -11,6 +11,6 @@ mod init;
 mod segmenter;
 
 pub use copy_segmenter::{CopySegmenter, Packet};
-pub use fragment::{Fragment, FragmentSample, fragment_bytes, set_track};
+pub use fragment::{Fragment, FragmentSample, fragment_bytes, fragment_ranges, set_track};
 pub use init::{AudioCodec, AudioEntry, SampleEntry, VideoEntry, init_segment, movie_header};
 pub use segmenter::{LostBoundary, Sample, Segmenter};

@@ -3,6 +3,7 @@
 mod failures;
 mod inits;
 mod keeping;
+mod live;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::encoder::room::Pressure;
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec::{self, Stretch};
 use crate::encoder::state::{Effect, Event, HeadId, Limits, Order, RenditionIndex, Shape, State};
-use crate::encoder::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
+use crate::encoder::types::{Filling, HeadState, HeadStatus, LiveStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
 use crate::store::StoreKey;
@@ -50,6 +51,12 @@ pub enum Command {
     /// Where playback is expected to begin.
     Expect {
         at_ns: Nanos,
+    },
+    /// Starts the live edge, or joins it. None where it cannot be.
+    Live {
+        at_ns: Nanos,
+        renditions: Vec<usize>,
+        reply: oneshot::Sender<Option<LiveStatus>>,
     },
     /// With `purge`, segments that only memory holds go too.
     Stop {
@@ -116,6 +123,9 @@ pub struct Actor {
     releases: mpsc::UnboundedSender<Release>,
     stored: mpsc::UnboundedSender<Stored>,
     status: watch::Sender<Vec<HeadStatus>>,
+    live: Option<live::Live>,
+    live_edge: watch::Sender<Option<LiveStatus>>,
+    last_used: Instant,
 }
 
 enum Init {
@@ -139,18 +149,22 @@ struct Stored {
     evicted: Vec<StoreKey>,
 }
 
+/// How others reach the encoder of a file.
+pub struct Handle {
+    pub commands: mpsc::Sender<Command>,
+    pub heads: watch::Receiver<Vec<HeadStatus>>,
+    pub live: watch::Receiver<Option<LiveStatus>>,
+}
+
 /// Starts the encoder of a file.
-pub fn spawn(
-    shared: Arc<Shared>,
-    record: FileRecord,
-    presentation: Arc<Presentation>,
-) -> (mpsc::Sender<Command>, watch::Receiver<Vec<HeadStatus>>) {
+pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presentation>) -> Handle {
     let (commands, received) = mpsc::channel(COMMANDS);
     let (head_events, heads) = mpsc::channel(HEAD_EVENTS);
     // At most one message per open request, and one per segment being written.
     let (releases, released) = mpsc::unbounded_channel();
     let (stored, writes) = mpsc::unbounded_channel();
     let (status, statuses) = watch::channel(Vec::new());
+    let (live_edge, live) = watch::channel(None);
     let pressure = shared.room.pressure();
     let own = commands.downgrade();
     tokio::spawn(async move {
@@ -175,10 +189,13 @@ pub fn spawn(
             releases,
             stored,
             status,
+            live: None,
+            live_edge,
+            last_used: Instant::now(),
         };
         actor.run(Inbox { received, heads, released, writes, pressure, own }).await;
     });
-    (commands, statuses)
+    Handle { commands, heads: statuses, live }
 }
 
 fn schedule(shared: &Shared, renditions: &[Arc<Rendition>]) -> State {
@@ -208,7 +225,6 @@ impl Actor {
     async fn run(mut self, mut inbox: Inbox) {
         self.load_inits().await;
         let mut tick = tokio::time::interval(TICK);
-        let mut last_used = Instant::now();
         loop {
             tokio::select! {
                 // Heads wait while the disk is behind: a copy makes segments faster than any disk takes them.
@@ -219,14 +235,15 @@ impl Actor {
                 Some(stored) = inbox.writes.recv() => self.after_write(stored),
                 command = inbox.received.recv() => {
                     let Some(command) = command else { break };
-                    last_used = Instant::now();
+                    self.last_used = Instant::now();
                     self.command(command, &inbox.own);
                 }
                 Ok(pressure) = inbox.pressure.recv() => self.make_room(&pressure),
                 _ = tick.tick() => {
                     self.step(Event::Tick);
                     self.forgive();
-                    if self.heads.is_empty() && last_used.elapsed() > RETIRE {
+                    self.move_live();
+                    if self.heads.is_empty() && !self.is_live() && self.last_used.elapsed() > RETIRE {
                         break;
                     }
                 }
@@ -302,7 +319,11 @@ impl Actor {
                 self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
             }
             Command::Expect { at_ns } => self.expected_at = at_ns,
+            Command::Live { at_ns, renditions, reply } => {
+                let _gone = reply.send(self.go_live(at_ns, renditions));
+            }
             Command::Stop { purge, reply } => {
+                self.end_live();
                 let before = self.heads.len();
                 self.step(Event::Stop);
                 let stopped_heads = before - self.heads.len();

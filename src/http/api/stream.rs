@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::problem::{Kind, Problem};
 use super::super::respond::{Answer, Call};
 use crate::base::ids::FileId;
-use crate::encoder::{HeadStatus, StartOptions};
+use crate::encoder::{HeadStatus, LiveStatus, StartOptions};
 use crate::timeline::NANOS_PER_SECOND;
 
 #[derive(Deserialize)]
@@ -33,13 +33,31 @@ struct Stop {
 }
 
 #[derive(Serialize)]
-struct Started {
+struct Answered {
     hls_url: String,
     dash_url: String,
+    /// None until the live edge has manifests.
     live_hls_url: Option<String>,
     live_dash_url: Option<String>,
     /// None without `wait`.
     first_fragment_ms: Option<u64>,
+    /// None on demand.
+    live: Option<LiveEdge>,
+}
+
+/// The shared playhead of a file, where everybody is who watches it live.
+#[derive(Serialize)]
+struct LiveEdge {
+    file: FileId,
+    position_s: f64,
+    /// It has come to the end of the file.
+    ended: bool,
+}
+
+impl LiveEdge {
+    fn new(file: FileId, edge: &LiveStatus) -> Self {
+        Self { file, position_s: edge.position_now().as_secs_f64(), ended: edge.ended }
+    }
 }
 
 #[derive(Serialize)]
@@ -51,6 +69,7 @@ struct Stopped {
 #[derive(Serialize)]
 struct Streams {
     streams: Vec<HeadStatus>,
+    live: Vec<LiveEdge>,
 }
 
 impl Default for Start {
@@ -61,23 +80,21 @@ impl Default for Start {
 
 pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
     let asked: Start = super::read(call)?;
-    if let Mode::Live = asked.mode {
-        let detail = "This release plays on demand; the shared live edge comes with a later one.";
-        return Err(Problem::new(Kind::NoLiveEdge, detail));
-    }
     if !(asked.at_s >= 0.0 && asked.at_s.is_finite()) {
         return Err(Problem::new(Kind::BadRequest, "`at_s` is a time in seconds from the start."));
     }
     // A time beyond 292 years saturates.
     let at_ns = (asked.at_s * NANOS_PER_SECOND as f64) as i64;
-    let options = StartOptions { at_ns, wait: asked.wait, copy: asked.copy };
-    let first = call.context.encoders.start(file, options).await?;
-    let started = Started {
+    let live = matches!(asked.mode, Mode::Live);
+    let options = StartOptions { at_ns, wait: asked.wait, copy: asked.copy, live };
+    let begun = call.context.encoders.start(file, options).await?;
+    let started = Answered {
         hls_url: format!("/hls/{file}/index.m3u8"),
         dash_url: format!("/dash/{file}/manifest.mpd"),
         live_hls_url: None,
         live_dash_url: None,
-        first_fragment_ms: first.map(StartOptions::first_fragment),
+        first_fragment_ms: begun.first_fragment.map(StartOptions::first_fragment),
+        live: begun.live.map(|edge| LiveEdge::new(file, &edge)),
     };
     super::json(call, &started).await
 }
@@ -90,5 +107,7 @@ pub async fn stop(call: &Call<'_>, file: FileId) -> Answer {
 }
 
 pub async fn list(call: &Call<'_>) -> Answer {
-    super::json(call, &Streams { streams: call.context.encoders.heads() }).await
+    let encoders = &call.context.encoders;
+    let live = encoders.live().iter().map(|(file, edge)| LiveEdge::new(*file, edge)).collect();
+    super::json(call, &Streams { streams: encoders.heads(), live }).await
 }

@@ -115,6 +115,7 @@ async fn a_stream_starts_with_its_addresses() {
         "live_hls_url": null,
         "live_dash_url": null,
         "first_fragment_ms": 250,
+        "live": null,
     });
     assert_eq!((reply.status.as_u16(), reply.json()), (200, expected));
     assert_eq!(service.ask("POST", &path, &[], "").await.json()["first_fragment_ms"], Value::Null);
@@ -124,11 +125,15 @@ async fn a_stream_starts_with_its_addresses() {
 }
 
 #[tokio::test]
-async fn the_live_edge_is_not_there_yet() {
+async fn a_live_start_says_where_everybody_is() {
     let (service, id) = service().with_file("a.mkv", "content").await;
-    let reply = service.ask("POST", &format!("/api/stream/{id}/start"), &[], "{\"mode\":\"live\"}").await;
-    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (422, "no-live-edge"));
-    assert!(service.streams.started.lock().unwrap().is_empty());
+    let body = json!({ "mode": "live", "at_s": 12.5 }).to_string();
+    let reply = service.ask("POST", &format!("/api/stream/{id}/start"), &[], &body).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json()["live"], json!({ "file": id, "position_s": 12.5, "ended": true }));
+    assert!(service.streams.started.lock().unwrap()[0].live);
+    let listed = service.get("/api/streams").await.json();
+    assert_eq!(listed["live"][0]["position_s"], 90.5);
 }
 
 #[tokio::test]

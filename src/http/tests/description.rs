@@ -33,7 +33,8 @@ fn all() -> Vec<Route> {
             Route::DashManifest(_) => Route::MediaPlaylist(file, "v-1".into()),
             Route::MediaPlaylist(..) => Route::Init(file, "v-1".into()),
             Route::Init(..) => Route::Segment(file, "v-1".into(), 0),
-            Route::Segment(..) => Route::Direct(file),
+            Route::Segment(..) => Route::Part(file, "v-1".into(), 0, 0),
+            Route::Part(..) => Route::Direct(file),
             Route::Direct(_) => return None,
         })
     };

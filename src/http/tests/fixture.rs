@@ -19,7 +19,7 @@ pub use super::film::{AUDIO, VIDEO};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
-use crate::encoder::{HeadState, HeadStatus, StartOptions, StopReport, StreamError};
+use crate::encoder::{HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError};
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
 use crate::rendition::Presentation;
@@ -89,6 +89,18 @@ impl Segment for FakeSegment {
         })
     }
 
+    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>> {
+        Box::pin(async move {
+            let at = part as usize;
+            let more = |growth: &Growth| growth.fragments.len() > at || growth.end.is_some();
+            let growth = self.growth.wait_for(more).await.expect("the test keeps the sender").clone();
+            match (growth.fragments.get(at), growth.end) {
+                (None, Some(Err(error))) => Err(error),
+                (fragment, _) => Ok(fragment.cloned()),
+            }
+        })
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {
         Box::pin(async {
             let at = self.next;
@@ -138,14 +150,11 @@ impl Streams for FakeStreams {
         Box::pin(async { self.fail().map(|()| FakeSegment::reading(self.growth.subscribe())) })
     }
 
-    fn start(
-        &self,
-        _: FileId,
-        options: StartOptions,
-    ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>> {
+    fn start(&self, _: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {
         self.started.lock().unwrap().push(options);
-        let took = options.wait.then_some(Duration::from_millis(250));
-        Box::pin(async move { self.fail().map(|()| took) })
+        let first_fragment = options.wait.then_some(Duration::from_millis(250));
+        let live = options.live.then(|| edge(options.at_ns));
+        Box::pin(async move { self.fail().map(|()| Started { first_fragment, live }) })
     }
 
     fn stop(&self, _: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>> {
@@ -164,6 +173,15 @@ impl Streams for FakeStreams {
             state: HeadState::Running,
         }]
     }
+
+    fn live(&self) -> Vec<(FileId, LiveStatus)> {
+        vec![(FileId::random(), edge(90_500_000_000))]
+    }
+}
+
+/// A playhead that has come to the end, so that it stands still.
+fn edge(position_ns: i64) -> LiveStatus {
+    LiveStatus { position_ns, at: Instant::now(), wall: SystemTime::UNIX_EPOCH, ended: true }
 }
 
 pub struct Service {
