@@ -8,18 +8,24 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use super::room::Hush;
 use super::state::{HeadId, Order};
+use crate::isobmff::Fragment;
 use crate::timeline::SegmentIndex;
 use crate::worker::protocol::{HeadSpec, Report, Request};
 use crate::worker::{Worker, WorkerError, WorkerPool};
 
 /// A head that works and sends nothing for so long hangs: the source on a dead NAS, or a driver.
-const STALL: Duration = Duration::from_secs(30);
+const STALL: Duration = Duration::from_secs(10);
+/// Until its first fragment it may take longer: disks that slept need some seconds.
+const START_STALL: Duration = Duration::from_secs(20);
 /// A head that starts holds the others back no longer than this: it may hang, too.
 const MAX_HUSH: Duration = Duration::from_millis(1500);
 
 /// What a head tells its encoder.
 #[derive(Debug)]
 pub enum HeadEvent {
+    /// The segment it belongs to has cost this much time so far, pauses left out.
+    Fragment(Fragment, Duration),
+    /// Anything but a fragment.
     Report(Report),
     /// It is no more, and did not say why itself.
     Lost(WorkerError),
@@ -42,7 +48,18 @@ pub struct HeadTask {
 
 pub async fn drive(task: HeadTask) {
     let HeadTask { head, pool, spec, source, orders, events, starting, hush, permit } = task;
-    let mut driver = Driver { head, events, next: spec.start.0, orders, starting, hush, stopped: false };
+    let mut driver = Driver {
+        head,
+        events,
+        next: spec.start.0,
+        orders,
+        starting,
+        hush,
+        stopped: false,
+        work: Stopwatch::default(),
+        silence: Stopwatch::default(),
+        stall: START_STALL,
+    };
     let outcome = driver.run(&pool, spec, &source).await;
     drop(permit);
     if let Err(error) = outcome {
@@ -60,6 +77,35 @@ struct Driver {
     hush: Option<Hush>,
     /// The process stands still for others.
     stopped: bool,
+    /// Time spent on the segment being made.
+    work: Stopwatch,
+    /// Time since the last report, and the most of it that is no hang.
+    silence: Stopwatch,
+    stall: Duration,
+}
+
+/// Time, but for pauses.
+#[derive(Default)]
+struct Stopwatch {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    fn run(&mut self, running: bool) {
+        match (running, self.since) {
+            (true, None) => self.since = Some(Instant::now()),
+            (false, Some(since)) => {
+                self.before += since.elapsed();
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 impl Driver {
@@ -77,6 +123,9 @@ impl Driver {
                 worker.send(&Request::Goal { until: SegmentIndex(until) }, None).await?;
             }
             let waits = self.next >= until || self.stopped;
+            self.work.run(!waits);
+            self.silence.run(!waits);
+            let patience = self.stall.saturating_sub(self.silence.elapsed());
             let report = tokio::select! {
                 changed = self.orders.changed() => match changed {
                     Ok(()) => continue,
@@ -88,17 +137,29 @@ impl Driver {
                     continue;
                 }
                 report = worker.next() => report?,
-                () = tokio::time::sleep(STALL), if !waits => return Err(WorkerError::Hung(STALL)),
+                () = tokio::time::sleep(patience), if !waits => return Err(WorkerError::Hung(self.stall)),
             };
+            self.silence = Stopwatch::default();
             let last = matches!(report, Report::End { .. } | Report::Failed(_));
-            if let Report::Fragment(fragment) = &report {
-                self.hush = None;
-                self.next = fragment.segment.0 + u32::from(fragment.last);
-            }
-            if self.events.send((self.head, HeadEvent::Report(report))).await.is_err() || last {
+            let event = match report {
+                Report::Fragment(fragment) => self.fragment(fragment),
+                other => HeadEvent::Report(other),
+            };
+            if self.events.send((self.head, event)).await.is_err() || last {
                 return Ok(());
             }
         }
+    }
+
+    fn fragment(&mut self, fragment: Fragment) -> HeadEvent {
+        self.hush = None;
+        self.stall = STALL;
+        let worked = self.work.elapsed();
+        if fragment.last {
+            self.next = fragment.segment.0 + 1;
+            self.work = Stopwatch::default();
+        }
+        HeadEvent::Fragment(fragment, worked)
     }
 
     /// A head that nobody waits for leaves the processor to those that start for somebody.

@@ -93,7 +93,7 @@ struct Running {
     profile: String,
     task: AbortHandle,
     orders: watch::Sender<Order>,
-    /// When the segment before the one being made was finished.
+    /// When it was started.
     since: Instant,
     speed: f64,
     first_fragment: bool,
@@ -463,7 +463,7 @@ impl Actor {
         };
         let rendition = running.rendition;
         match event {
-            HeadEvent::Report(Report::Fragment(fragment)) => self.fragment(head, rendition, fragment),
+            HeadEvent::Fragment(fragment, worked) => self.fragment(head, rendition, fragment, worked),
             HeadEvent::Report(Report::Entry { entry }) => {
                 let timescale = self.renditions[rendition].cuts.timescale;
                 self.set_init(rendition, init_segment(&entry, timescale).into());
@@ -508,7 +508,7 @@ impl Actor {
         }
     }
 
-    fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment) {
+    fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment, worked: Duration) {
         let segment = fragment.segment.0;
         let mut after = None;
         if let Some(running) = self.heads.get_mut(&head)
@@ -542,18 +542,16 @@ impl Actor {
         if fragment.last {
             let pieces = filling.borrow().fragments.clone();
             self.keep(rendition, segment, pieces);
-            self.made(head, rendition, segment);
+            self.made(head, rendition, segment, worked);
         } else if after.is_some() || expected == 0 {
             self.step(Event::Begun { head, after });
         }
     }
 
-    fn made(&mut self, head: HeadId, rendition: usize, segment: u32) {
+    fn made(&mut self, head: HeadId, rendition: usize, segment: u32, took: Duration) {
         let Some(running) = self.heads.get_mut(&head) else {
             return;
         };
-        let took = running.since.elapsed();
-        running.since = Instant::now();
         let cuts = &self.renditions[rendition].cuts;
         if let Some(range) = cuts.range(SegmentIndex(segment)) {
             let media = nanos_from_ticks(range.end - range.start, cuts.timescale) as f64 / 1e9;
