@@ -62,11 +62,12 @@ async fn run(
                     return Ok(());
                 }
                 let segment = SegmentIndex(*goal.borrow_and_update());
-                worker.send(&Request::Goal { segment }, None).await?;
+                // Of a worker that is no more, the next report tells what it died of.
+                let _gone = worker.send(&Request::Goal { segment }, None).await;
                 continue;
             }
             report = worker.next() => report?,
-            () = tokio::time::sleep(STALL), if !paused => return Err(WorkerError::Hung(STALL)),
+            () = tokio::time::sleep(STALL), if !paused => return Err(pool.hung(STALL)),
         };
         let last = matches!(report, Report::End { .. } | Report::Failed(_));
         if let Report::Fragment(fragment) = &report
