@@ -7,8 +7,9 @@ mod head;
 mod service;
 pub mod spec;
 mod state;
+pub mod telemetry;
 mod types;
 
 pub use error::StreamError;
-pub use service::{EncodeSettings, Encoders};
+pub use service::{EncodeSettings, EncoderStatus, Encoders};
 pub use types::{HeadState, HeadStatus, SegmentReader, StartOptions, StopReport};

@@ -11,14 +11,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 use super::actor::{self, Command};
 use super::error::StreamError;
 use super::state::{RenditionIndex, Ticket};
-use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
+use super::telemetry::Telemetry;
+use super::types::{HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, RenditionId, RenditionMedia};
-use crate::store::{SegmentStore, StoreKey};
+use crate::store::{SegmentStore, StoreKey, StoreStatus};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
 
@@ -55,6 +56,14 @@ pub struct EncodeSettings {
     pub idle: Duration,
 }
 
+/// How things are with all encoders together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EncoderStatus {
+    /// Heads that may run at once.
+    pub max_heads: usize,
+    pub store: StoreStatus,
+}
+
 #[derive(Clone)]
 pub struct Encoders {
     shared: Arc<Shared>,
@@ -65,6 +74,7 @@ pub struct Shared {
     pub(super) pool: WorkerPool,
     pub(super) store: SegmentStore,
     pub(super) settings: EncodeSettings,
+    pub(super) telemetry: Arc<Telemetry>,
     /// Heads that wait for room make the others give up what nobody needs.
     pub(super) pressure: broadcast::Sender<()>,
     catalogue: Catalogue,
@@ -103,6 +113,7 @@ impl Shared {
 
     /// Waits for room for one more head. Who has room may be busy when first asked: it is asked again.
     pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let _queued = self.telemetry.queued_heads.hold();
         let mut place = std::pin::pin!(self.room.clone().acquire_owned());
         let mut patience = Duration::ZERO;
         loop {
@@ -147,9 +158,19 @@ impl Encoders {
         let room = Arc::new(Semaphore::new(settings.max_heads));
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let (pressure, _) = broadcast::channel(4);
-        let (profiles, files) = (RwLock::default(), Mutex::default());
-        let shared =
-            Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, opening, files };
+        let shared = Shared {
+            libraries,
+            pool,
+            store,
+            settings,
+            telemetry: Arc::default(),
+            pressure,
+            catalogue,
+            profiles: RwLock::default(),
+            room,
+            opening,
+            files: Mutex::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -179,6 +200,18 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
+        let asked = Instant::now();
+        let reader = self.find(file, rendition, segment).await?;
+        let waiting = self.shared.telemetry.serve(reader.source(), asked);
+        Ok(reader.measured(waiting))
+    }
+
+    async fn find(
+        &self,
+        file: FileId,
+        rendition: &str,
+        segment: SegmentIndex,
+    ) -> Result<SegmentReader, StreamError> {
         let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
         for _ in 0..LOOKS {
             let encoder = self.encoder(file).await?;
@@ -186,9 +219,10 @@ impl Encoders {
             if let Some(bytes) = self.shared.read(key.clone()).await {
                 // A full queue means that the actor has plenty of signs of life.
                 let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-                let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-                return Ok(SegmentReader::new(whole, None));
+                self.shared.telemetry.store_hits.add(1);
+                return Ok(SegmentReader::stored(bytes));
             }
+            self.shared.telemetry.store_misses.add(1);
             let (reply, answer) = oneshot::channel();
             ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
             match answer.await {
@@ -215,7 +249,7 @@ impl Encoders {
         let mut readers = Vec::new();
         for rendition in video.into_iter().chain(default_audio(presentation)) {
             let segment = rendition.cuts.segment_at(options.at_ns);
-            readers.push(self.segment(file, &rendition.id.0, segment).await?);
+            readers.push(self.find(file, &rendition.id.0, segment).await?);
         }
         if options.wait
             && let Some(first) = readers.first_mut()
@@ -246,6 +280,14 @@ impl Encoders {
     pub fn heads(&self) -> Vec<HeadStatus> {
         let files: Vec<Arc<FileEncoder>> = self.lock_files().values().cloned().collect();
         files.iter().flat_map(|encoder| encoder.heads.borrow().clone()).collect()
+    }
+
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
+    }
+
+    pub fn status(&self) -> EncoderStatus {
+        EncoderStatus { max_heads: self.shared.settings.max_heads, store: self.shared.store.status() }
     }
 
     /// Ends every encoder and its heads.

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::feed::Feed;
 use super::problem::Problem;
 use crate::base::ids::FileId;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::encoder::{Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError};
+use crate::encoder::telemetry::Telemetry;
+use crate::encoder::{
+    EncoderStatus, Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError,
+};
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
 use crate::timeline::SegmentIndex;
+use crate::worker::PoolStatus;
 
 pub struct Context {
     pub catalogue: Catalogue,
@@ -23,8 +28,10 @@ pub struct Context {
     pub config: watch::Receiver<Arc<Config>>,
     /// What `doctor` found, as JSON.
     pub hardware: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
-    /// Worker processes that live.
-    pub workers: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Worker processes, living and dead.
+    pub workers: Box<dyn Fn() -> PoolStatus + Send + Sync>,
+    /// What happens, for those who listen.
+    pub feed: Arc<Feed>,
     pub started: Instant,
 }
 
@@ -45,6 +52,8 @@ pub trait Streams: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Option<Duration>, StreamError>>;
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
+    fn status(&self) -> EncoderStatus;
+    fn telemetry(&self) -> &Telemetry;
 }
 
 /// One segment, whole or growing, as [`SegmentReader`] says.
@@ -90,6 +99,14 @@ impl Streams for Encoders {
 
     fn heads(&self) -> Vec<HeadStatus> {
         self.heads()
+    }
+
+    fn status(&self) -> EncoderStatus {
+        self.status()
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        self.telemetry()
     }
 }
 

@@ -21,6 +21,7 @@ pub enum Route {
     StreamStart(FileId),
     StreamStop(FileId),
     Streams,
+    Events,
     Hardware,
     OpenApi,
     HlsIndex(FileId),
@@ -74,6 +75,7 @@ impl Route {
             ["api", "stream", id, "start"] => Self::StreamStart(id.parse().ok()?),
             ["api", "stream", id, "stop"] => Self::StreamStop(id.parse().ok()?),
             ["api", "streams"] => Self::Streams,
+            ["api", "events"] => Self::Events,
             ["api", "hardware"] => Self::Hardware,
             ["api", "openapi.json"] => Self::OpenApi,
             ["hls", id, "index.m3u8"] => Self::HlsIndex(id.parse().ok()?),
@@ -105,6 +107,7 @@ impl Route {
             Self::StreamStart(_) => "/api/stream/{id}/start",
             Self::StreamStop(_) => "/api/stream/{id}/stop",
             Self::Streams => "/api/streams",
+            Self::Events => "/api/events",
             Self::Hardware => "/api/hardware",
             Self::OpenApi => "/api/openapi.json",
             Self::HlsIndex(_) => "/hls/{id}/index.m3u8",
@@ -127,6 +130,7 @@ impl Route {
             | Self::File(_)
             | Self::ScanStatus
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi
             | Self::HlsIndex(_)
@@ -161,6 +165,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => Access::OwnPages,
         }
@@ -184,6 +189,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => Cache::No,
         }
@@ -211,6 +217,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => false,
         }
@@ -230,6 +237,7 @@ impl Route {
             | Self::File(_)
             | Self::ScanStatus
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi
             | Self::HlsIndex(_)

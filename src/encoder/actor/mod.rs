@@ -18,6 +18,7 @@ use crate::encoder::head::{self, HeadEvent, HeadTask};
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec;
 use crate::encoder::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
+use crate::encoder::telemetry::{EndCause, Observer};
 use crate::encoder::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
@@ -115,6 +116,7 @@ pub struct Actor {
     releases: mpsc::UnboundedSender<Release>,
     stored: mpsc::UnboundedSender<Stored>,
     status: watch::Sender<Vec<HeadStatus>>,
+    observer: Observer,
 }
 
 enum Init {
@@ -159,6 +161,7 @@ pub fn spawn(
             inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
             missing_from: vec![None; renditions.len()],
             lost_head: vec![false; renditions.len()],
+            observer: Observer::new(shared.telemetry.clone(), record.id, record.name.clone()),
             shared,
             record,
             presentation,
@@ -253,6 +256,7 @@ impl Actor {
                     }
                 }
                 Effect::Kill { head } => {
+                    self.observer.ended(head, EndCause::of(event, head));
                     if let Some(running) = self.heads.remove(&head) {
                         running.task.abort();
                         self.lost_head[running.rendition] = true;
@@ -366,6 +370,8 @@ impl Actor {
             SegmentIndex(goal),
         );
         let (goal, goals) = watch::channel(goal);
+        let named = planned.as_ref().map_or("none", |(_, profile)| profile.as_str());
+        self.observer.started(head, &self.renditions[rendition], named, segment);
         let Some((spec, profile)) = planned else {
             let running = self.running(rendition, "none".into(), goal, tokio::spawn(async {}).abort_handle());
             self.heads.insert(head, running);
@@ -460,6 +466,7 @@ impl Actor {
 
     fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment) {
         let segment = fragment.segment.0;
+        self.observer.fragment(head, &fragment);
         if let Some(running) = self.heads.get_mut(&head)
             && !running.first_fragment
         {
@@ -503,7 +510,7 @@ impl Actor {
         self.step(Event::Made { head, segment, took });
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let mut heads: Vec<(HeadId, HeadStatus)> = self
             .heads
             .iter()
@@ -513,19 +520,24 @@ impl Actor {
                     (true, _) => HeadState::Running,
                     (false, _) => HeadState::Starting,
                 };
+                let (number, since) = self.observer.identity(*head);
                 let status = HeadStatus {
+                    head: number,
                     file: self.record.id,
+                    name: self.record.name.clone(),
                     rendition: self.renditions[running.rendition].id.to_string(),
                     profile: running.profile.clone(),
                     segment: self.state.frontier(*head).unwrap_or(0),
                     speed: running.speed,
                     waiters: self.state.waiters(*head),
                     state,
+                    since,
                 };
                 (*head, status)
             })
             .collect();
         heads.sort_by_key(|(head, _)| *head);
+        self.observer.observe(&heads);
         self.status.send_replace(heads.into_iter().map(|(_, status)| status).collect());
     }
 }
