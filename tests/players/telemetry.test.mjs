@@ -162,7 +162,7 @@ describe('events', () => {
 });
 
 test('a start beyond the end is refused, and with `wait` it tells how long it took', { timeout: 60_000 }, async () => {
-  const beyond = await post('start', JSON.stringify({ at_s: film.duration_s + 1, wait: true }));
+  const beyond = await post('start', JSON.stringify({ at_s: film.duration_s + 2, wait: true }));
   assert.deepEqual([beyond.status, beyond.type], [404, '/problems/beyond-the-end']);
   assert.match(beyond.detail, /at_s/);
   const started = await post('start', JSON.stringify({ at_s: film.duration_s, wait: true, copy: false }));

@@ -83,10 +83,13 @@ pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
     super::json(call, &started).await
 }
 
+/// Players round, and a clock of theirs may be a frame ahead of ours: this far beyond the end is still the end.
+const ROUNDING: Nanos = NANOS_PER_SECOND;
+
 /// The end itself is a position: that is where somebody comes back to who watched it all.
 async fn in_the_film(call: &Call<'_>, file: FileId, at_ns: Nanos) -> Result<(), Problem> {
     let duration_ns = call.context.encoders.presentation(file).await?.duration_ns;
-    if at_ns <= duration_ns {
+    if at_ns <= duration_ns.saturating_add(ROUNDING) {
         return Ok(());
     }
     let seconds = |ns: Nanos| ns as f64 / NANOS_PER_SECOND as f64;

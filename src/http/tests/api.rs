@@ -127,11 +127,11 @@ async fn a_stream_starts_with_its_addresses() {
 async fn a_stream_starts_within_its_film_only() {
     let (service, id) = service().with_file("a.mkv", "content").await;
     let path = format!("/api/stream/{id}/start");
-    let reply = service.ask("POST", &path, &[], "{\"at_s\":400.4}").await;
-    assert_eq!(reply.status, 200, "the end is a position: {}", reply.text());
     let reply = service.ask("POST", &path, &[], "{\"at_s\":400.5}").await;
+    assert_eq!(reply.status, 200, "the end, rounded, is a position: {}", reply.text());
+    let reply = service.ask("POST", &path, &[], "{\"at_s\":401.5}").await;
     assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "beyond-the-end"));
-    assert_eq!(reply.json()["detail"], "`at_s` is 400.5, and the film has 400.4 s.");
+    assert_eq!(reply.json()["detail"], "`at_s` is 401.5, and the film has 400.4 s.");
     assert_eq!(service.streams.started.lock().unwrap().len(), 1);
 }
 
