@@ -72,7 +72,8 @@ impl App {
             encoders: Arc::new(encoders.clone()),
             config,
             hardware: Box::new(move || hardware.borrow().clone()),
-            workers: Box::new(move || workers.living()),
+            workers: Box::new(move || workers.status()),
+            feed: Arc::default(),
             started: Instant::now(),
         });
         Ok(Self { listeners, context, encoders, libraries, pool, stop })

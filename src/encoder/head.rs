@@ -120,7 +120,8 @@ impl Driver {
             self.step_aside(&worker, order);
             if order.until != until {
                 until = order.until;
-                worker.send(&Request::Goal { until: SegmentIndex(until) }, None).await?;
+                // Of a worker that is no more, the next report tells what it died of.
+                let _gone = worker.send(&Request::Goal { until: SegmentIndex(until) }, None).await;
             }
             let waits = self.next >= until || self.stopped;
             self.work.run(!waits);
@@ -137,7 +138,7 @@ impl Driver {
                     continue;
                 }
                 report = worker.next() => report?,
-                () = tokio::time::sleep(patience), if !waits => return Err(WorkerError::Hung(self.stall)),
+                () = tokio::time::sleep(patience), if !waits => return Err(pool.hung(self.stall)),
             };
             self.silence = Stopwatch::default();
             let last = matches!(report, Report::End { .. } | Report::Failed(_));

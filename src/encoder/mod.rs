@@ -9,8 +9,9 @@ mod room;
 mod service;
 pub mod spec;
 mod state;
+pub mod telemetry;
 mod types;
 
 pub use error::StreamError;
-pub use service::{EncodeSettings, Encoders};
+pub use service::{EncodeSettings, EncoderStatus, Encoders};
 pub use types::{HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};

@@ -12,14 +12,15 @@ use super::actor::{self, Command, Handle};
 use super::error::StreamError;
 use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
-use super::types::{Filling, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
+use super::telemetry::Telemetry;
+use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, Rendition, RenditionId, RenditionMedia};
-use crate::store::{SegmentStore, StoreKey};
+use crate::store::{SegmentStore, StoreKey, StoreStatus};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
 
@@ -56,6 +57,14 @@ pub struct EncodeSettings {
     pub idle: Duration,
 }
 
+/// How things are with all encoders together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EncoderStatus {
+    /// Heads that may run at once.
+    pub max_heads: usize,
+    pub store: StoreStatus,
+}
+
 #[derive(Clone)]
 pub struct Encoders {
     shared: Arc<Shared>,
@@ -66,6 +75,7 @@ pub struct Shared {
     pub(super) pool: WorkerPool,
     pub(super) store: SegmentStore,
     pub(super) settings: EncodeSettings,
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) room: Room,
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
@@ -131,8 +141,10 @@ impl Encoders {
     ) -> Self {
         let room = Room::new(settings.max_heads);
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
+        let telemetry = Arc::<Telemetry>::default();
         let (profiles, files) = (RwLock::default(), Mutex::default());
-        let shared = Shared { libraries, pool, store, settings, room, catalogue, profiles, opening, files };
+        let shared =
+            Shared { libraries, pool, store, settings, telemetry, room, catalogue, profiles, opening, files };
         Self { shared: Arc::new(shared) }
     }
 
@@ -162,6 +174,18 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
+        let asked = Instant::now();
+        let reader = self.find(file, rendition, segment).await?;
+        let waiting = self.shared.telemetry.serve(reader.source(), asked);
+        Ok(reader.measured(waiting))
+    }
+
+    async fn find(
+        &self,
+        file: FileId,
+        rendition: &str,
+        segment: SegmentIndex,
+    ) -> Result<SegmentReader, StreamError> {
         let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
         for _ in 0..LOOKS {
             let encoder = self.encoder(file).await?;
@@ -169,9 +193,10 @@ impl Encoders {
             if let Some(bytes) = self.shared.read(key.clone()).await {
                 // A full queue means that the actor has plenty of signs of life.
                 let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-                let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-                return Ok(SegmentReader::new(whole, None));
+                self.shared.telemetry.store_hits.add(1);
+                return Ok(SegmentReader::stored(bytes));
             }
+            self.shared.telemetry.store_misses.add(1);
             let (reply, answer) = oneshot::channel();
             ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
             match answer.await {
@@ -211,7 +236,7 @@ impl Encoders {
         let mut readers = Vec::new();
         for rendition in &chosen {
             let segment = rendition.cuts.segment_at(at_ns);
-            readers.push(self.segment(file, &rendition.id.0, segment).await?);
+            readers.push(self.find(file, &rendition.id.0, segment).await?);
         }
         let mut first_fragment = None;
         if options.wait
@@ -257,6 +282,14 @@ impl Encoders {
         let files = self.lock_files();
         let edge = |(file, encoder): (&FileId, &Arc<FileEncoder>)| Some((*file, (*encoder.live.borrow())?));
         files.iter().filter_map(edge).collect()
+    }
+
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
+    }
+
+    pub fn status(&self) -> EncoderStatus {
+        EncoderStatus { max_heads: self.shared.settings.max_heads, store: self.shared.store.status() }
     }
 
     /// Ends every encoder and its heads.

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 use super::error::StreamError;
+use super::telemetry::{Source, Waiting};
 use crate::base::ids::FileId;
 use crate::isobmff::fragment_ranges;
 use crate::timeline::Nanos;
@@ -23,13 +26,32 @@ pub struct Filling {
 pub struct SegmentReader {
     filling: watch::Receiver<Filling>,
     next: usize,
+    source: Source,
+    /// Until the first fragment is there, for a request that is measured.
+    waiting: Option<Waiting>,
     /// Keeps the heads that make it interested.
     _lease: Option<super::service::Lease>,
 }
 
 impl SegmentReader {
     pub(super) fn new(filling: watch::Receiver<Filling>, lease: Option<super::service::Lease>) -> Self {
-        Self { filling, next: 0, _lease: lease }
+        let whole = matches!(filling.borrow().end, Some(Ok(())));
+        let source = if whole { Source::Memory } else { Source::Growing };
+        Self { filling, next: 0, source, waiting: None, _lease: lease }
+    }
+
+    /// A segment that the store has.
+    pub(super) fn stored(bytes: Bytes) -> Self {
+        let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
+        Self { source: Source::Store, ..Self::new(whole, None) }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    pub(super) fn measured(self, waiting: Option<Waiting>) -> Self {
+        Self { waiting, ..self }
     }
 
     /// Returns once there is a fragment to send (or the failure that kept it from coming).
@@ -41,7 +63,10 @@ impl SegmentReader {
             .map_err(|_| StreamError::ShuttingDown)?;
         match (&filling.end, filling.fragments.is_empty()) {
             (Some(Err(error)), true) => Err(error.clone()),
-            _ => Ok(()),
+            _ => {
+                arrived(&mut self.waiting);
+                Ok(())
+            }
         }
     }
 
@@ -79,6 +104,7 @@ impl SegmentReader {
 
     /// Waits until the segment is whole.
     pub async fn wait_whole(&mut self) -> Result<Vec<Bytes>, StreamError> {
+        self.ready().await?;
         let filling = self
             .filling
             .wait_for(|filling| filling.end.is_some())
@@ -101,6 +127,7 @@ impl SegmentReader {
         if let Some(bytes) = filling.fragments.get(at) {
             let bytes = bytes.clone();
             drop(filling);
+            arrived(&mut self.waiting);
             self.next += 1;
             return Some(Ok(bytes));
         }
@@ -108,6 +135,12 @@ impl SegmentReader {
             Some(Err(error)) => Some(Err(error.clone())),
             _ => None,
         }
+    }
+}
+
+fn arrived(waiting: &mut Option<Waiting>) {
+    if let Some(waiting) = waiting.take() {
+        waiting.over();
     }
 }
 
@@ -160,7 +193,11 @@ pub struct StopReport {
 /// One head, as `GET /api/streams` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeadStatus {
+    /// A number that no other head of this run of the service has.
+    pub head: u64,
     pub file: FileId,
+    /// Of the film.
+    pub name: String,
     pub rendition: String,
     /// Profile that encodes it, `copy` for none.
     pub profile: String,
@@ -170,6 +207,9 @@ pub struct HeadStatus {
     pub speed: f64,
     pub waiters: usize,
     pub state: HeadState,
+    /// When it was started.
+    #[serde(serialize_with = "rfc3339")]
+    pub since: SystemTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -179,6 +219,16 @@ pub enum HeadState {
     Running,
     /// At its goal: nobody is near enough to want more.
     Paused,
+    /// Only in events: it is no more.
+    Ended,
+    Failed,
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = OffsetDateTime::from(*time);
+    let to_the_millisecond = time.replace_millisecond(time.millisecond()).unwrap_or(time);
+    // Only years beyond 9999 cannot be written.
+    serializer.serialize_str(&to_the_millisecond.format(&Rfc3339).unwrap_or_default())
 }
 
 impl StartOptions {

@@ -6,16 +6,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::feed::Feed;
 use super::problem::Problem;
 use crate::base::ids::FileId;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
+use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, StreamError,
+    EncoderStatus, Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
+    StreamError,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
 use crate::timeline::SegmentIndex;
+use crate::worker::PoolStatus;
 
 pub struct Context {
     pub catalogue: Catalogue,
@@ -25,8 +29,10 @@ pub struct Context {
     pub config: watch::Receiver<Arc<Config>>,
     /// What `doctor` found, as JSON.
     pub hardware: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
-    /// Worker processes that live.
-    pub workers: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Worker processes, living and dead.
+    pub workers: Box<dyn Fn() -> PoolStatus + Send + Sync>,
+    /// What happens, for those who listen.
+    pub feed: Arc<Feed>,
     pub started: Instant,
 }
 
@@ -44,6 +50,8 @@ pub trait Streams: Send + Sync + 'static {
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
     fn live(&self) -> Vec<(FileId, LiveStatus)>;
+    fn status(&self) -> EncoderStatus;
+    fn telemetry(&self) -> &Telemetry;
 }
 
 /// One segment, whole or growing, as [`SegmentReader`] says.
@@ -90,6 +98,14 @@ impl Streams for Encoders {
 
     fn live(&self) -> Vec<(FileId, LiveStatus)> {
         self.live()
+    }
+
+    fn status(&self) -> EncoderStatus {
+        self.status()
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        self.telemetry()
     }
 }
 

@@ -13,6 +13,7 @@ mod body;
 mod causes;
 mod context;
 mod direct;
+mod feed;
 mod file_body;
 mod health;
 mod manifests;
@@ -33,5 +34,6 @@ mod text;
 mod validators;
 
 pub use context::{Context, Segment, Streams};
+pub use feed::Feed;
 pub use respond::respond;
 pub use server::serve;

@@ -28,6 +28,7 @@ pub enum Kind {
     EncodingFailed,
     Offline,
     NotYet,
+    TooManyListeners,
     ShuttingDown,
     DiskFull,
 }
@@ -75,7 +76,7 @@ impl Kind {
             Self::NotFound => (S::NOT_FOUND, "not-found", "There is nothing at this address"),
             Self::UnknownFile => (S::NOT_FOUND, "unknown-file", "There is no such file"),
             Self::UnknownRendition => (S::NOT_FOUND, "unknown-rendition", "The file has no such rendition"),
-            Self::BeyondTheEnd => (S::NOT_FOUND, "beyond-the-end", "The film ends before this segment"),
+            Self::BeyondTheEnd => (S::NOT_FOUND, "beyond-the-end", "The film ends before this"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method"),
             Self::SlowRequest => (S::REQUEST_TIMEOUT, "slow-request", "The request took too long to arrive"),
             Self::Superseded => (S::GONE, "superseded", "The rendition has a newer version"),
@@ -92,6 +93,9 @@ impl Kind {
             }
             Self::Offline => (S::SERVICE_UNAVAILABLE, "offline", "The file cannot be reached now"),
             Self::NotYet => (S::SERVICE_UNAVAILABLE, "not-yet", "This takes longer than it should"),
+            Self::TooManyListeners => {
+                (S::SERVICE_UNAVAILABLE, "too-many-listeners", "Too many listen to events already")
+            }
             Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting-down", "The service is shutting down"),
             Self::DiskFull => (S::INSUFFICIENT_STORAGE, "disk-full", "The service's disk is full"),
         }
@@ -100,7 +104,7 @@ impl Kind {
     fn retry_after_s(self) -> Option<u16> {
         match self {
             Self::Offline => Some(OFFLINE_RETRY_S),
-            Self::NotYet | Self::ShuttingDown => Some(SHORT_RETRY_S),
+            Self::NotYet | Self::TooManyListeners | Self::ShuttingDown => Some(SHORT_RETRY_S),
             _ => None,
         }
     }

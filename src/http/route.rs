@@ -21,6 +21,7 @@ pub enum Route {
     StreamStart(FileId),
     StreamStop(FileId),
     Streams,
+    Events,
     Hardware,
     OpenApi,
     HlsIndex(FileId),
@@ -76,6 +77,7 @@ impl Route {
             ["api", "stream", id, "start"] => Self::StreamStart(id.parse().ok()?),
             ["api", "stream", id, "stop"] => Self::StreamStop(id.parse().ok()?),
             ["api", "streams"] => Self::Streams,
+            ["api", "events"] => Self::Events,
             ["api", "hardware"] => Self::Hardware,
             ["api", "openapi.json"] => Self::OpenApi,
             ["hls", id, "index.m3u8"] => Self::HlsIndex(id.parse().ok()?),
@@ -111,6 +113,7 @@ impl Route {
             Self::StreamStart(_) => "/api/stream/{id}/start",
             Self::StreamStop(_) => "/api/stream/{id}/stop",
             Self::Streams => "/api/streams",
+            Self::Events => "/api/events",
             Self::Hardware => "/api/hardware",
             Self::OpenApi => "/api/openapi.json",
             Self::HlsIndex(_) => "/hls/{id}/index.m3u8",
@@ -134,6 +137,7 @@ impl Route {
             | Self::File(_)
             | Self::ScanStatus
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi
             | Self::HlsIndex(_)
@@ -170,6 +174,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => Access::OwnPages,
         }
@@ -193,6 +198,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => Cache::No,
         }
@@ -221,6 +227,7 @@ impl Route {
             | Self::StreamStart(_)
             | Self::StreamStop(_)
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi => false,
         }
@@ -240,6 +247,7 @@ impl Route {
             | Self::File(_)
             | Self::ScanStatus
             | Self::Streams
+            | Self::Events
             | Self::Hardware
             | Self::OpenApi
             | Self::HlsIndex(_)

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::api::events;
 use super::body::{self, Body};
 use super::context::Context;
 use super::respond::respond;
@@ -43,6 +44,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// being given [`GRACE`].
 pub async fn serve(listeners: Vec<TcpListener>, context: Arc<Context>, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
+    // Listeners would otherwise use up all the grace.
+    let _ends_with_shutdown = tokio::spawn(events::collect(&context, shutdown.clone()));
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let server = Server { context, connections, permits, shutdown, kill: CancellationToken::new() };
     let server = Arc::new(server);

@@ -42,6 +42,16 @@ pub struct Limits {
     pub min_free: u64,
 }
 
+/// What is stored, and how much may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStatus {
+    pub bytes: u64,
+    /// Bytes that may be stored.
+    pub limit: u64,
+    /// Segments and init segments.
+    pub pieces: usize,
+}
+
 #[derive(Debug)]
 pub struct SegmentStore {
     root: PathBuf,
@@ -198,6 +208,11 @@ impl SegmentStore {
         let freed = keys.iter().filter_map(|key| self.remove(key)).sum();
         let _removed = std::fs::remove_dir_all(self.root.join(file.to_string()));
         freed
+    }
+
+    pub fn status(&self) -> StoreStatus {
+        let index = self.lock();
+        StoreStatus { bytes: index.bytes, limit: self.limits.size, pieces: index.entries.len() }
     }
 
     /// Stored bytes.

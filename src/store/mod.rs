@@ -4,4 +4,4 @@
 mod boxes;
 mod disk;
 
-pub use disk::{Limits, SegmentStore, StoreError, StoreKey};
+pub use disk::{Limits, SegmentStore, StoreError, StoreKey, StoreStatus};

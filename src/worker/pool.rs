@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::deaths::{Death, Deaths};
 use super::process::{Launch, Spawner, Worker, WorkerError};
 use super::protocol::{Report, Request};
 
@@ -30,7 +31,17 @@ struct Shared {
     /// Held while spares are being started, so that no two tasks start the same one.
     restocking: tokio::sync::Mutex<()>,
     /// One clone per living process.
-    alive: Arc<()>,
+    alive: Arc<Deaths>,
+}
+
+/// The workers as they are now, and what became of the others.
+#[derive(Clone, Debug, Default)]
+pub struct PoolStatus {
+    /// Processes, spares included.
+    pub living: usize,
+    pub spares: usize,
+    /// Every cause, with how many died of it.
+    pub deaths: Vec<(Death, u64)>,
 }
 
 impl WorkerPool {
@@ -42,7 +53,7 @@ impl WorkerPool {
 
     pub fn with_program(program: PathBuf, registry: Option<PathBuf>) -> std::io::Result<Self> {
         let launch = Launch { program, registry };
-        let (spawner, alive) = (Spawner::start()?, Arc::new(()));
+        let (spawner, alive) = (Spawner::start()?, Arc::default());
         Ok(Self {
             shared: Arc::new(Shared {
                 spawner,
@@ -57,6 +68,17 @@ impl WorkerPool {
     /// Living worker processes, spares included.
     pub fn living(&self) -> usize {
         Arc::strong_count(&self.shared.alive) - 1
+    }
+
+    pub fn status(&self) -> PoolStatus {
+        let spares = self.lock_spares().len();
+        PoolStatus { living: self.living(), spares, deaths: self.shared.alive.counts() }
+    }
+
+    /// Books a worker that is ended because it made no progress for so long.
+    pub fn hung(&self, time: Duration) -> WorkerError {
+        self.shared.alive.count(Death::Hung);
+        WorkerError::Hung(time)
     }
 
     /// Starts spares until there are enough.
@@ -95,7 +117,7 @@ impl WorkerPool {
                 report => Ok(report),
             }
         };
-        tokio::time::timeout(deadline, answer).await.unwrap_or(Err(WorkerError::Hung(deadline)))
+        tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| Err(self.hung(deadline)))
     }
 
     /// Ends the spares.
@@ -106,7 +128,7 @@ impl WorkerPool {
     async fn spawn(&self) -> Result<Worker, WorkerError> {
         let spawned = Worker::spawn(&self.shared.spawner, &self.shared.launch, self.shared.alive.clone());
         let timeout = tokio::time::timeout(START_DEADLINE, spawned).await;
-        timeout.unwrap_or(Err(WorkerError::Hung(START_DEADLINE)))
+        timeout.unwrap_or_else(|_| Err(self.hung(START_DEADLINE)))
     }
 
     /// A spare that nobody has killed meanwhile, as the kernel does when memory is short: its end must not look

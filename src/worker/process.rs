@@ -3,14 +3,16 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
+use super::deaths::{Death, Deaths};
 use super::protocol::{Failure, Report, Request};
 use super::wire::{self, Frame, WireError};
 
@@ -21,7 +23,7 @@ pub enum WorkerError {
     #[error("worker died")]
     Died,
     #[error("worker made no progress for {0:?}")]
-    Hung(std::time::Duration),
+    Hung(Duration),
     #[error("worker broke the protocol: {0}")]
     Protocol(String),
     #[error(transparent)]
@@ -110,20 +112,24 @@ pub struct Worker {
     process: Process,
     socket: UnixStream,
     buffer: Vec<u8>,
-    /// Tells the owner's books that the process is gone.
-    _alive: Arc<()>,
+    /// The owner's books.
+    books: Arc<Deaths>,
 }
 
 impl Worker {
     /// Starts a process and waits until it is initialised.
-    pub async fn spawn(spawner: &Spawner, launch: &Launch, alive: Arc<()>) -> Result<Self, WorkerError> {
+    pub async fn spawn(spawner: &Spawner, launch: &Launch, books: Arc<Deaths>) -> Result<Self, WorkerError> {
         let (reply, spawned) = oneshot::channel();
         let order = SpawnOrder { launch: launch.clone(), reply };
         spawner.orders.send(order).await.map_err(|_| WorkerError::Died)?;
-        let (process, socket) = spawned.await.map_err(|_| WorkerError::Died)?.map_err(WorkerError::Spawn)?;
+        let (process, socket) = spawned.await.map_err(|_| WorkerError::Died)?.map_err(|error| {
+            let error = WorkerError::Spawn(error);
+            books.count_error(&error);
+            error
+        })?;
         socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
         let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
-        let mut worker = Self { process, socket, buffer: Vec::new(), _alive: alive };
+        let mut worker = Self { process, socket, buffer: Vec::new(), books };
         match worker.next().await? {
             Report::Ready => Ok(worker),
             Report::Failed(failure) => Err(failure.into()),
@@ -137,7 +143,13 @@ impl Worker {
 
     /// Whether the process is still there; one that waits for work may have been killed by anybody.
     pub fn lives(&mut self) -> bool {
-        matches!(self.process.0.try_wait(), Ok(None))
+        match self.process.0.try_wait() {
+            Ok(None) => true,
+            ended => {
+                self.books.count_exit(ended.ok().flatten());
+                false
+            }
+        }
     }
 
     /// Stops the process where it is, or lets it go on: it keeps its place and uses no processor.
@@ -171,6 +183,34 @@ impl Worker {
 
     /// The next report. Safe to cancel: nothing is lost between calls.
     pub async fn next(&mut self) -> Result<Report, WorkerError> {
+        let report = self.receive().await;
+        match &report {
+            Ok(Report::Failed(failure)) => self.books.count(Death::Failed(failure.kind)),
+            Ok(_) => {}
+            Err(WorkerError::Died) => {
+                let death = self.exit_status().await;
+                let death = self.books.count_exit(death);
+                tracing::debug!(pid = self.pid(), ?death, "worker died");
+            }
+            Err(error) => self.books.count_error(error),
+        }
+        report
+    }
+
+    /// How the process ended, whose socket just has.
+    async fn exit_status(&mut self) -> Option<ExitStatus> {
+        let ended = async {
+            loop {
+                match self.process.0.try_wait() {
+                    Ok(None) => tokio::time::sleep(EXIT_POLL).await,
+                    ended => return ended.ok().flatten(),
+                }
+            }
+        };
+        tokio::time::timeout(EXIT_DEADLINE, ended).await.ok().flatten()
+    }
+
+    async fn receive(&mut self) -> Result<Report, WorkerError> {
         loop {
             match wire::take_frame(&mut self.buffer)? {
                 Some(Frame::Json(body)) => return Ok(wire::from_json(&body)?),
@@ -191,6 +231,10 @@ impl Worker {
 }
 
 const READ_BYTES: usize = 256 * 1024;
+/// A process's socket closes a moment before its parent can learn how it ended.
+const EXIT_POLL: Duration = Duration::from_millis(2);
+/// One that holds on to a dying NAS takes longer, and its cause stays unknown.
+const EXIT_DEADLINE: Duration = Duration::from_millis(200);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -218,7 +262,7 @@ fn reap_later(pid: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     #[test]
     fn a_process_whose_order_was_given_up_is_killed_and_reaped() {

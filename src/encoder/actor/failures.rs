@@ -6,6 +6,7 @@ use super::{Actor, FORGIVE, MIN_TRIES, TRIES_PER_PROFILE, Tries};
 use crate::encoder::error::StreamError;
 use crate::encoder::spec;
 use crate::encoder::state::{Event, HeadId, RenditionIndex};
+use crate::encoder::telemetry::EndCause;
 use crate::timeline::{SegmentIndex, nanos_from_ticks};
 
 impl Actor {
@@ -61,6 +62,7 @@ impl Actor {
         let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) else {
             return;
         };
+        self.observer.failed(head, &error);
         let segment = self.state.frontier(head).unwrap_or(0);
         tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
         let chain =
@@ -79,6 +81,7 @@ impl Actor {
 
     /// Ends a head whose segment cannot be made, and tells everyone who waits for it.
     pub(super) fn fail(&mut self, head: HeadId, segment: u32, error: StreamError) {
+        self.observer.failed(head, &error);
         if let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) {
             self.give_up(rendition, segment, &error);
             self.refuse_init(rendition, &error);
@@ -94,6 +97,7 @@ impl Actor {
     }
 
     pub(super) fn end_head(&mut self, head: HeadId, error: &StreamError) {
+        self.observer.ended(head, EndCause::Finished);
         if let Some(running) = self.heads.remove(&head) {
             running.task.abort();
             self.lost_head[running.rendition] = true;

@@ -22,6 +22,7 @@ impl Actor {
                     (false, Vec::new())
                 }
             };
+            shared.telemetry.evictions.add(evicted.len() as u64);
             let _actor_gone = stored.send(Stored { rendition, segment, bytes, kept, evicted });
         });
     }

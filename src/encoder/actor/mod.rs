@@ -20,6 +20,7 @@ use crate::encoder::room::Pressure;
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec::{self, Stretch};
 use crate::encoder::state::{Effect, Event, HeadId, Limits, Order, RenditionIndex, Shape, State};
+use crate::encoder::telemetry::{EndCause, Observer};
 use crate::encoder::types::{Filling, HeadState, HeadStatus, LiveStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
@@ -126,6 +127,7 @@ pub struct Actor {
     live: Option<live::Live>,
     live_edge: watch::Sender<Option<LiveStatus>>,
     last_used: Instant,
+    observer: Observer,
 }
 
 enum Init {
@@ -174,6 +176,7 @@ pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presenta
             inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
             missing_from: vec![None; renditions.len()],
             lost_head: vec![false; renditions.len()],
+            observer: Observer::new(shared.telemetry.clone(), record.id, record.name.clone()),
             shared,
             record,
             presentation,
@@ -271,7 +274,7 @@ impl Actor {
                     }
                 }
                 Effect::Kill { head, cause } => {
-                    tracing::debug!(file = %self.record.id, head = head.0, ?cause, "head is ended");
+                    self.observer.ended(head, EndCause::of(cause));
                     if let Some(running) = self.heads.remove(&head) {
                         running.task.abort();
                         self.lost_head[running.rendition] = true;
@@ -409,6 +412,8 @@ impl Actor {
         let planned =
             spec::head_spec(&self.presentation.info, &self.renditions[rendition], &profiles, tried, stretch);
         let (orders, ordered) = watch::channel(order);
+        let named = planned.as_ref().map_or("none", |(_, profile)| profile.as_str());
+        self.observer.started(head, &self.renditions[rendition], named, segment);
         let Some((spec, profile)) = planned else {
             let running =
                 self.running(rendition, "none".into(), orders, tokio::spawn(async {}).abort_handle());
@@ -432,7 +437,10 @@ impl Actor {
             };
             let permit = match permit {
                 Some(permit) => Some(permit),
-                None => shared.room.wait().await,
+                None => {
+                    let _queued = shared.telemetry.queued_heads.hold();
+                    shared.room.wait().await
+                }
             };
             let Some(permit) = permit else {
                 return;
@@ -510,6 +518,7 @@ impl Actor {
 
     fn fragment(&mut self, head: HeadId, rendition: usize, fragment: Fragment, worked: Duration) {
         let segment = fragment.segment.0;
+        self.observer.fragment(head, &fragment, worked);
         let mut after = None;
         if let Some(running) = self.heads.get_mut(&head)
             && !running.first_fragment
@@ -561,7 +570,7 @@ impl Actor {
         self.step(Event::Made { head, segment, took });
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let mut heads: Vec<(HeadId, HeadStatus)> = self
             .heads
             .iter()
@@ -571,19 +580,24 @@ impl Actor {
                     (true, _) => HeadState::Running,
                     (false, _) => HeadState::Starting,
                 };
+                let (number, since) = self.observer.identity(*head);
                 let status = HeadStatus {
+                    head: number,
                     file: self.record.id,
+                    name: self.record.name.clone(),
                     rendition: self.renditions[running.rendition].id.to_string(),
                     profile: running.profile.clone(),
                     segment: self.state.frontier(*head).unwrap_or(0),
                     speed: running.speed,
                     waiters: self.state.waiters(*head),
                     state,
+                    since,
                 };
                 (*head, status)
             })
             .collect();
         heads.sort_by_key(|(head, _)| *head);
+        self.observer.observe(&heads);
         self.status.send_replace(heads.into_iter().map(|(_, status)| status).collect());
     }
 }

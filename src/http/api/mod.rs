@@ -1,6 +1,7 @@
 //! `/api`: JSON in and out. What goes over the wire has types of its own here, made from the rooms' types, so
 //! that neither changes the other.
 
+pub mod events;
 pub mod file;
 pub mod files;
 pub mod scan;

@@ -6,7 +6,7 @@ use super::super::problem::{Kind, Problem};
 use super::super::respond::{Answer, Call};
 use crate::base::ids::FileId;
 use crate::encoder::{HeadStatus, LiveStatus, StartOptions};
-use crate::timeline::NANOS_PER_SECOND;
+use crate::timeline::{NANOS_PER_SECOND, Nanos};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -85,6 +85,7 @@ pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
     }
     // A time beyond 292 years saturates.
     let at_ns = (asked.at_s * NANOS_PER_SECOND as f64) as i64;
+    in_the_film(call, file, at_ns).await?;
     let live = matches!(asked.mode, Mode::Live);
     let options = StartOptions { at_ns, wait: asked.wait, copy: asked.copy, live };
     let begun = call.context.encoders.start(file, options).await?;
@@ -99,8 +100,23 @@ pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
     super::json(call, &started).await
 }
 
+/// Players round, and a clock of theirs may be a frame ahead of ours: this far beyond the end is still the end.
+const ROUNDING: Nanos = NANOS_PER_SECOND;
+
+/// The end itself is a position: that is where somebody comes back to who watched it all.
+async fn in_the_film(call: &Call<'_>, file: FileId, at_ns: Nanos) -> Result<(), Problem> {
+    let duration_ns = call.context.encoders.presentation(file).await?.duration_ns;
+    if at_ns <= duration_ns.saturating_add(ROUNDING) {
+        return Ok(());
+    }
+    let seconds = |ns: Nanos| ns as f64 / NANOS_PER_SECOND as f64;
+    let detail = format!("`at_s` is {}, and the film has {} s.", seconds(at_ns), seconds(duration_ns));
+    Err(Problem::new(Kind::BeyondTheEnd, detail))
+}
+
 pub async fn stop(call: &Call<'_>, file: FileId) -> Answer {
     let asked: Stop = super::read(call)?;
+    call.context.blocking(move |context| super::viewing::listed(context, file)).await?;
     let report = call.context.encoders.stop(file, asked.purge).await?;
     let stopped = Stopped { stopped: report.stopped_heads, freed_bytes: report.freed_bytes };
     super::json(call, &stopped).await

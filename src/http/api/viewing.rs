@@ -49,6 +49,6 @@ pub async fn view(call: &Call<'_>, file: FileId) -> Answer {
 }
 
 /// A file of a library that is no longer configured is not to be reached.
-fn listed(context: &Context, file: FileId) -> Result<(), LibraryError> {
+pub fn listed(context: &Context, file: FileId) -> Result<(), LibraryError> {
     context.catalogue.file(file)?.map(drop).ok_or(LibraryError::Unknown(file))
 }

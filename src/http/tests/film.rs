@@ -53,7 +53,7 @@ pub fn film() -> Presentation {
     };
     Presentation {
         info: Arc::new(testing::media(2_000_000_000)),
-        duration_ns: 2_000_000_000,
+        duration_ns: 400_400_000_000,
         video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
         audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
         reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),

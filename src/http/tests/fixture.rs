@@ -13,17 +13,22 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Segment, Streams, respond};
+use super::super::{Context, Feed, Segment, Streams, respond};
 use super::film::film;
 pub use super::film::{AUDIO, VIDEO};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
-use crate::encoder::{HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError};
+use crate::encoder::telemetry::Telemetry;
+use crate::encoder::{
+    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError,
+};
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
 use crate::rendition::Presentation;
+use crate::store::StoreStatus;
 use crate::timeline::SegmentIndex;
+use crate::worker::{Death, PoolStatus};
 
 pub const PEER: &str = "192.168.1.7";
 
@@ -123,6 +128,23 @@ pub struct FakeStreams {
     pub failure: Mutex<Option<StreamError>>,
     pub started: Mutex<Vec<StartOptions>>,
     pub segments_asked: Mutex<Vec<u32>>,
+    pub telemetry: Telemetry,
+}
+
+/// A head as the rooms below tell of it.
+pub fn head(state: HeadState) -> HeadStatus {
+    HeadStatus {
+        head: 4,
+        file: "0123456789abcdef0123".parse().unwrap(),
+        name: "a.mkv".to_owned(),
+        rendition: VIDEO.to_owned(),
+        profile: "copy".to_owned(),
+        segment: 3,
+        speed: 7.5,
+        waiters: 1,
+        state,
+        since: SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_500),
+    }
 }
 
 impl FakeStreams {
@@ -163,15 +185,16 @@ impl Streams for FakeStreams {
     }
 
     fn heads(&self) -> Vec<HeadStatus> {
-        vec![HeadStatus {
-            file: FileId::random(),
-            rendition: VIDEO.to_owned(),
-            profile: "copy".to_owned(),
-            segment: 3,
-            speed: 7.5,
-            waiters: 1,
-            state: HeadState::Running,
-        }]
+        vec![head(HeadState::Running)]
+    }
+
+    fn status(&self) -> EncoderStatus {
+        let store = StoreStatus { bytes: 700, limit: 1000, pieces: 7 };
+        EncoderStatus { max_heads: 8, store }
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     fn live(&self) -> Vec<(FileId, LiveStatus)> {
@@ -204,6 +227,12 @@ pub fn service() -> Service {
 
 /// With these lines of configuration.
 pub fn configured(text: &str) -> Service {
+    with_feed(text, Feed::default())
+}
+
+/// With a feed of its own.
+pub fn with_feed(text: &str, feed: Feed) -> Service {
+    let feed = Arc::new(feed);
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("films");
     fs::create_dir(&root).unwrap();
@@ -216,6 +245,7 @@ pub fn configured(text: &str) -> Service {
         failure: Mutex::default(),
         started: Mutex::default(),
         segments_asked: Mutex::default(),
+        telemetry: Telemetry::default(),
     });
     let config: Config = crate::config::parse(text, "test").unwrap();
     let context = Context {
@@ -224,7 +254,8 @@ pub fn configured(text: &str) -> Service {
         encoders: Arc::clone(&streams) as _,
         config: watch::Sender::new(Arc::new(config)).subscribe(),
         hardware: Box::new(|| serde_json::json!({ "profiles": [] })),
-        workers: Box::new(|| 3),
+        workers: Box::new(|| PoolStatus { living: 3, spares: 2, deaths: vec![(Death::Killed, 1)] }),
+        feed,
         started: Instant::now(),
     };
     Service { _folder: folder, root, context: Arc::new(context), streams }

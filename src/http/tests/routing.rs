@@ -29,6 +29,7 @@ fn every_address_finds_its_route() {
         (&format!("/api/stream/{ID}/start"), Route::StreamStart(id)),
         (&format!("/api/stream/{ID}/stop"), Route::StreamStop(id)),
         ("/api/streams", Route::Streams),
+        ("/api/events", Route::Events),
         ("/api/hardware", Route::Hardware),
         ("/api/openapi.json", Route::OpenApi),
         (&format!("/hls/{ID}/index.m3u8"), Route::HlsIndex(id)),

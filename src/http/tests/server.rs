@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Service, VIDEO, service};
 use crate::encoder::StreamError;
+use crate::http::feed::Kind;
 use crate::http::serve;
 
 async fn served(service: &Service) -> (TcpStream, CancellationToken, JoinHandle<()>) {
@@ -60,6 +61,21 @@ async fn an_answer_in_flight_is_finished_when_the_service_ends() {
     stop.cancel();
     service.segment(&["abc", "de"], Some(Ok(())));
     read_to(&mut connection, "2\r\nde\r\n0\r\n\r\n").await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn events_come_at_once_and_end_properly_with_the_service() {
+    let service = service();
+    let (mut connection, stop, server) = served(&service).await;
+    ask(&mut connection, "/api/events").await;
+    let head = read_to(&mut connection, "\n\n\r\n").await;
+    assert!(head.contains("transfer-encoding: chunked") && head.contains("text/event-stream"), "{head}");
+    service.context.feed.publish(Kind::Scan, &7);
+    let event = read_to(&mut connection, "\n\n\r\n").await;
+    assert!(event.ends_with("\nevent: scan\ndata: 7\n\n\r\n"), "{event}");
+    stop.cancel();
+    assert_eq!(read_to(&mut connection, "0\r\n\r\n").await, "0\r\n\r\n");
     server.await.unwrap();
 }
 
