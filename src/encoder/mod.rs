@@ -3,7 +3,7 @@
 
 mod actor;
 mod error;
-mod head;
+pub mod head;
 mod service;
 pub mod spec;
 mod state;

@@ -2,12 +2,14 @@
 //! and talks to them; `child` is what runs inside. A crash, a hang or a leak in there costs one job.
 
 pub mod child;
+mod memory;
 pub mod pool;
 pub mod prober;
 pub mod process;
 pub mod protocol;
+pub mod sandbox;
 pub mod wire;
 
 pub use pool::WorkerPool;
 pub use prober::WorkerProber;
-pub use process::{Worker, WorkerError};
+pub use process::{Launch, Worker, WorkerError};

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::catalogue::FileRecord;
 use crate::encoder::error::StreamError;
-use crate::encoder::head::{self, HeadEvent, HeadTask};
+use crate::encoder::head::{self, HeadEvent, HeadTask, Stall};
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec;
 use crate::encoder::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape, State};
@@ -389,8 +389,8 @@ impl Actor {
             let Some(permit) = shared.room().await else {
                 return;
             };
-            let pool = shared.pool.clone();
-            head::drive(HeadTask { head, pool, spec, source, goal: goals, events, permit }).await;
+            let (pool, stall) = (shared.pool.clone(), Stall::default());
+            head::drive(HeadTask { head, pool, spec, source, goal: goals, events, stall, permit }).await;
         });
         let running = self.running(rendition, profile, goal, task.abort_handle());
         self.heads.insert(head, running);
