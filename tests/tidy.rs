@@ -33,12 +33,13 @@ const PURE_FLOOR: u8 = 2;
 const MAX_LINES: usize = 800;
 
 /// Crates, and the places that may name them.
-const CONFINED: [(&[&str], &[&str]); 3] = [
+const CONFINED: [(&[&str], &[&str]); 4] = [
     (
         &["gstreamer", "gstreamer_app", "gstreamer_base", "gstreamer_video", "gstreamer_audio", "gst"],
         &["src/pipeline", "src/worker/child"],
     ),
     (&["rusqlite", "refinery"], &["src/catalogue"]),
+    (&["landlock", "seccompiler"], &["src/worker/sandbox"]),
     (
         &["hyper", "hyper_util", "http", "http_body_util"],
         &["src/http", "src/cli", "src/app", "src/app.rs", "src/main.rs"],

@@ -63,6 +63,7 @@ impl App {
         let settings = encode_settings(&config);
         let encoders = Encoders::new(libraries.clone(), catalogue.clone(), pool.clone(), store, settings);
         encoders.set_profiles(working_profiles(&pool, &config).await?);
+        doctor::log_sandbox(&pool).await;
         let hardware = examine_in_background(pool.clone());
         let (_, config) = watch::channel(Arc::new(config));
         let workers = pool.clone();

@@ -1,4 +1,5 @@
-//! `millrace doctor`: which profiles work on this machine, found by a trial encode, and why the others do not.
+//! `millrace doctor`: which profiles work on this machine, found by a trial encode, and why the others do not; and
+//! what keeps workers inside their sandbox, found by trying to get out.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use super::say::say;
 use crate::pipeline::{Profile, ProfileKind, profile::fill};
 use crate::worker::WorkerPool;
 use crate::worker::protocol::{Report, Request, Trial};
+use crate::worker::sandbox::{Missing, SandboxReport};
 
 #[derive(Args)]
 pub struct Doctor {
@@ -30,14 +32,44 @@ pub async fn run(arguments: Doctor) -> Result<ExitCode, Trouble> {
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every profile with `works`, `reason`, what it encodes and decodes, and the speed of its trial.
+/// Every profile with `works`, `reason`, what it encodes and decodes, and the speed of its trial; and the sandbox.
 pub async fn examine(pool: &WorkerPool) -> Result<serde_json::Value, Trouble> {
     let profiles = local::profiles(pool).await?;
     let mut rows = Vec::new();
     for profile in profiles.set.profiles() {
         rows.push(row(pool, &profiles, profile).await);
     }
-    Ok(json!({ "profiles": rows, "devices": devices() }))
+    Ok(json!({ "profiles": rows, "devices": devices(), "sandbox": sandbox(pool).await }))
+}
+
+/// What keeps workers inside, and whether that holds.
+async fn sandbox(pool: &WorkerPool) -> serde_json::Value {
+    match pool.sandbox().await {
+        Ok(report) => {
+            let holds = report.holds();
+            let mut value = serde_json::to_value(report).unwrap_or_default();
+            value["holds"] = holds.into();
+            value
+        }
+        Err(error) => json!({ "holds": false, "reason": error.to_string() }),
+    }
+}
+
+/// Tells the log once what keeps workers inside.
+pub async fn log_sandbox(pool: &WorkerPool) {
+    let report = match pool.sandbox().await {
+        Ok(report) => report,
+        Err(error) => return tracing::warn!(%error, "it is not known whether workers are sandboxed"),
+    };
+    for Missing { what, reason, remedy } in &report.status.missing {
+        tracing::warn!(what, reason, remedy, "workers run without a part of their sandbox");
+    }
+    for hole in report.holes() {
+        tracing::warn!(attempt = hole.what, "a worker can do what it should not");
+    }
+    if report.status.missing.is_empty() && report.holds() {
+        tracing::info!(in_force = report.status.in_force(), "workers are sandboxed");
+    }
 }
 
 async fn row(pool: &WorkerPool, profiles: &local::Profiles, profile: &Profile) -> serde_json::Value {
@@ -113,5 +145,23 @@ fn print(report: &serde_json::Value) {
     for device in report["devices"].as_array().into_iter().flatten() {
         let usable = if device["usable"] == true { "usable".to_owned() } else { text(&device["reason"]) };
         say!("{:12} {usable}", text(&device["path"]));
+    }
+    print_sandbox(&report["sandbox"]);
+}
+
+fn print_sandbox(sandbox: &serde_json::Value) {
+    let Ok(report) = serde_json::from_value::<SandboxReport>(sandbox.clone()) else {
+        say!("{:12} {:6} {}", "sandbox", "no", sandbox["reason"].as_str().unwrap_or_default());
+        return;
+    };
+    let mark = if report.holds() { "holds" } else { "no" };
+    let refused = report.attempts.iter().filter(|attempt| attempt.refused).count();
+    let verified = format!("refused {refused} of {} attempts to get out", report.attempts.len());
+    say!("{:12} {mark:6} {}; {verified}", "sandbox", report.status.in_force());
+    for Missing { what, reason, remedy } in &report.status.missing {
+        say!("{:19} without {what}: {reason}; it takes {remedy}", "");
+    }
+    for hole in report.holes() {
+        say!("{:19} a worker could {}: {}", "", hole.what, hole.outcome);
     }
 }

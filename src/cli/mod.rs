@@ -39,7 +39,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// One sandboxed pipeline process; started by the service.
     #[command(hide = true)]
-    Worker,
+    Worker(worker::Worker),
 }
 
 pub fn run() -> ExitCode {
@@ -49,7 +49,7 @@ pub fn run() -> ExitCode {
         Command::Probe(arguments) => block_on(probe::run(arguments)),
         Command::Export(arguments) => block_on(export::run(arguments)),
         Command::Doctor(arguments) => block_on(doctor::run(arguments)),
-        Command::Worker => worker::run(),
+        Command::Worker(arguments) => worker::run(&arguments),
     }
 }
 

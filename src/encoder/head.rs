@@ -7,16 +7,29 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use super::room::Hush;
-use super::state::{HeadId, Order};
+pub use super::state::{HeadId, Order};
 use crate::isobmff::Fragment;
 use crate::timeline::SegmentIndex;
 use crate::worker::protocol::{HeadSpec, Report, Request};
 use crate::worker::{Worker, WorkerError, WorkerPool};
 
-/// A head that works and sends nothing for so long hangs: the source on a dead NAS, or a driver.
-const STALL: Duration = Duration::from_secs(10);
-/// Until its first fragment it may take longer: disks that slept need some seconds.
-const START_STALL: Duration = Duration::from_secs(20);
+/// When a head that has room to write is taken for hanging.
+#[derive(Clone, Copy, Debug)]
+pub struct Stall {
+    /// It says nothing for so long: no fragment, and no sign that it reads its source. A viewer who waits has the
+    /// next head's fragment before the player gives up (20 s and more); a disk that was asleep is up in less.
+    pub silence: Duration,
+    /// It reads and decodes all the time and makes nothing: a keyframe may lie minutes before the cut, but a source
+    /// that leads a demuxer in a circle must not keep a place for ever.
+    pub in_vain: Duration,
+}
+
+impl Default for Stall {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(10), in_vain: Duration::from_secs(60) }
+    }
+}
+
 /// A head that starts holds the others back no longer than this: it may hang, too.
 const MAX_HUSH: Duration = Duration::from_millis(1500);
 
@@ -42,12 +55,13 @@ pub struct HeadTask {
     pub starting: watch::Receiver<usize>,
     /// That this head is one of them.
     pub hush: Option<Hush>,
+    pub stall: Stall,
     /// Room on the box, given back when the task ends.
     pub permit: OwnedSemaphorePermit,
 }
 
 pub async fn drive(task: HeadTask) {
-    let HeadTask { head, pool, spec, source, orders, events, starting, hush, permit } = task;
+    let HeadTask { head, pool, spec, source, orders, events, starting, hush, stall, permit } = task;
     let mut driver = Driver {
         head,
         events,
@@ -57,8 +71,8 @@ pub async fn drive(task: HeadTask) {
         hush,
         stopped: false,
         work: Stopwatch::default(),
-        silence: Stopwatch::default(),
-        stall: START_STALL,
+        stall,
+        made: Instant::now(),
     };
     let outcome = driver.run(&pool, spec, &source).await;
     drop(permit);
@@ -79,9 +93,9 @@ struct Driver {
     stopped: bool,
     /// Time spent on the segment being made.
     work: Stopwatch,
-    /// Time since the last report, and the most of it that is no hang.
-    silence: Stopwatch,
-    stall: Duration,
+    stall: Stall,
+    /// When it last made something, or was let go on.
+    made: Instant,
 }
 
 /// Time, but for pauses.
@@ -92,15 +106,20 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn run(&mut self, running: bool) {
+    /// Whether this starts it.
+    fn run(&mut self, running: bool) -> bool {
         match (running, self.since) {
-            (true, None) => self.since = Some(Instant::now()),
+            (true, None) => {
+                self.since = Some(Instant::now());
+                return true;
+            }
             (false, Some(since)) => {
                 self.before += since.elapsed();
                 self.since = None;
             }
             _ => {}
         }
+        false
     }
 
     fn elapsed(&self) -> Duration {
@@ -113,20 +132,20 @@ impl Driver {
         let mut worker = pool.take().await?;
         tracing::debug!(head = self.head.0, pid = worker.pid(), "head starts");
         let mut until = spec.until.0;
-        worker.send(&Request::Head(Box::new(spec)), Some(source)).await?;
+        self.tell(&worker, &Request::Head(Box::new(spec)), Some(source)).await?;
         let hushed_until = Instant::now() + MAX_HUSH;
         loop {
             let order = *self.orders.borrow_and_update();
             self.step_aside(&worker, order);
             if order.until != until {
                 until = order.until;
-                // Of a worker that is no more, the next report tells what it died of.
-                let _gone = worker.send(&Request::Goal { until: SegmentIndex(until) }, None).await;
+                self.tell(&worker, &Request::Goal { until: SegmentIndex(until) }, None).await?;
             }
             let waits = self.next >= until || self.stopped;
-            self.work.run(!waits);
-            self.silence.run(!waits);
-            let patience = self.stall.saturating_sub(self.silence.elapsed());
+            if self.work.run(!waits) {
+                self.made = Instant::now();
+            }
+            let deadline = self.deadline(&worker);
             let report = tokio::select! {
                 changed = self.orders.changed() => match changed {
                     Ok(()) => continue,
@@ -138,9 +157,13 @@ impl Driver {
                     continue;
                 }
                 report = worker.next() => report?,
-                () = tokio::time::sleep(patience), if !waits => return Err(pool.hung(self.stall)),
+                () = tokio::time::sleep_until(deadline.into()), if !waits => {
+                    if self.deadline(&worker) > Instant::now() {
+                        continue;
+                    }
+                    return Err(pool.hung(self.made.elapsed()));
+                }
             };
-            self.silence = Stopwatch::default();
             let last = matches!(report, Report::End { .. } | Report::Failed(_));
             let event = match report {
                 Report::Fragment(fragment) => self.fragment(fragment),
@@ -149,12 +172,33 @@ impl Driver {
             if self.events.send((self.head, event)).await.is_err() || last {
                 return Ok(());
             }
+            // While the encoder had no room, the head had none.
+            self.made = Instant::now();
         }
+    }
+
+    /// A worker that hangs does not read either: a request must not wait for it longer than for its fragments.
+    /// Of one that is no more, the next report tells what it died of.
+    async fn tell(
+        &self,
+        worker: &Worker,
+        request: &Request,
+        source: Option<&File>,
+    ) -> Result<(), WorkerError> {
+        match tokio::time::timeout(self.stall.silence, worker.send(request, source)).await {
+            Ok(_sent_or_gone) => Ok(()),
+            Err(_) => Err(WorkerError::Hung(self.stall.silence)),
+        }
+    }
+
+    /// When it hangs, if it is not heard of before.
+    fn deadline(&self, worker: &Worker) -> Instant {
+        let silent = self.made.max(worker.heard()) + self.stall.silence;
+        silent.min(self.made + self.stall.in_vain)
     }
 
     fn fragment(&mut self, fragment: Fragment) -> HeadEvent {
         self.hush = None;
-        self.stall = STALL;
         let worked = self.work.elapsed();
         if fragment.last {
             self.next = fragment.segment.0 + 1;

@@ -3,9 +3,9 @@
 
 mod actor;
 mod error;
-mod head;
+pub mod head;
 mod playhead;
-mod room;
+pub mod room;
 mod service;
 pub mod spec;
 mod state;

@@ -118,6 +118,7 @@ impl Deaths {
             WorkerError::Spawn(_) => self.count(Death::NotStarted),
             WorkerError::Hung(_) => self.count(Death::Hung),
             WorkerError::Protocol(_) => self.count(Death::Protocol),
+            WorkerError::OutOfMemory { .. } => self.count(Death::OutOfMemory),
             WorkerError::Failed(failure) => self.count(Death::Failed(failure.kind)),
             WorkerError::Died => {}
         }

@@ -3,13 +3,15 @@
 
 pub mod child;
 pub mod deaths;
+mod memory;
 pub mod pool;
 pub mod prober;
 pub mod process;
 pub mod protocol;
+pub mod sandbox;
 pub mod wire;
 
 pub use deaths::Death;
 pub use pool::{PoolStatus, WorkerPool};
 pub use prober::WorkerProber;
-pub use process::{Worker, WorkerError};
+pub use process::{Launch, Worker, WorkerError};

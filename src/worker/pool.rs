@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::deaths::{Death, Deaths};
 use super::process::{Launch, Spawner, Worker, WorkerError};
 use super::protocol::{Report, Request};
+use super::sandbox::SandboxReport;
 
 /// Spares: picture and sound of a stream start together.
 const SPARES: usize = 2;
@@ -52,7 +53,10 @@ impl WorkerPool {
     }
 
     pub fn with_program(program: PathBuf, registry: Option<PathBuf>) -> std::io::Result<Self> {
-        let launch = Launch { program, registry };
+        Self::with_launch(Launch::new(program, registry))
+    }
+
+    pub fn with_launch(launch: Launch) -> std::io::Result<Self> {
         let (spawner, alive) = (Spawner::start()?, Arc::default());
         Ok(Self {
             shared: Arc::new(Shared {
@@ -118,6 +122,22 @@ impl WorkerPool {
             }
         };
         tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| Err(self.hung(deadline)))
+    }
+
+    /// What keeps workers inside, and what a worker achieves that tries to get out.
+    pub async fn sandbox(&self) -> Result<SandboxReport, WorkerError> {
+        let tried = async {
+            let mut worker = self.take().await?;
+            worker.send(&Request::Attempt, None).await?;
+            match worker.next().await? {
+                Report::Attempted { attempts } => {
+                    Ok(SandboxReport { status: worker.sandbox().clone(), attempts })
+                }
+                Report::Failed(failure) => Err(failure.into()),
+                other => Err(WorkerError::Protocol(format!("{other:?} instead of attempts"))),
+            }
+        };
+        tokio::time::timeout(JOB_DEADLINE, tried).await.unwrap_or(Err(WorkerError::Hung(JOB_DEADLINE)))
     }
 
     /// Ends the spares.

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::SendFlags;
 use tokio::io::Interest;
@@ -13,7 +13,9 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::deaths::{Death, Deaths};
+use super::memory::MemoryWatch;
 use super::protocol::{Failure, Report, Request};
+use super::sandbox::SandboxStatus;
 use super::wire::{self, Frame, WireError};
 
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,8 @@ pub enum WorkerError {
     Died,
     #[error("worker made no progress for {0:?}")]
     Hung(Duration),
+    #[error("worker used more than {} MiB of memory and was ended", limit_bytes >> 20)]
+    OutOfMemory { limit_bytes: u64 },
     #[error("worker broke the protocol: {0}")]
     Protocol(String),
     #[error(transparent)]
@@ -48,6 +52,18 @@ pub struct Launch {
     pub program: PathBuf,
     /// GStreamer's plugin registry, kept with the cache so that starts do not scan all plugins.
     pub registry: Option<PathBuf>,
+    /// Memory that a worker at work may hold.
+    pub resident_bytes: u64,
+}
+
+impl Launch {
+    /// A 4K picture of 10 bits takes 25 MB, and a decoder with sixteen threads holds some forty of them: 1 GB. What
+    /// needs half as much again leaks, or is fed something made to need it.
+    pub const RESIDENT_BYTES: u64 = 3 << 29;
+
+    pub fn new(program: PathBuf, registry: Option<PathBuf>) -> Self {
+        Self { program, registry, resident_bytes: Self::RESIDENT_BYTES }
+    }
 }
 
 struct SpawnOrder {
@@ -88,7 +104,7 @@ fn spawn(launch: &Launch) -> std::io::Result<(Process, std::os::unix::net::UnixS
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.current_dir("/").env_remove("GST_DEBUG");
+    command.current_dir("/").env_clear().envs(std::env::vars_os().filter(|(name, _)| is_handed_down(name)));
     if let Some(registry) = &launch.registry {
         command.env("GST_REGISTRY", registry);
     }
@@ -107,9 +123,23 @@ fn spawn(launch: &Launch) -> std::io::Result<(Process, std::os::unix::net::UnixS
     Ok((process, ours))
 }
 
+/// What the loader, GStreamer and drivers read. Anything else of the server's environment may be a secret.
+fn is_handed_down(name: &std::ffi::OsStr) -> bool {
+    const NAMES: [&str; 8] =
+        ["HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TZ", "XDG_CACHE_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME"];
+    const PREFIXES: [&str; 11] =
+        ["CUDA_", "GST_", "LC_", "LIBGL_", "LIBVA_", "MESA_", "NVIDIA_", "ONEVPL_", "ORC_", "RUST_", "VK_"];
+    let name = name.to_str().unwrap_or_default();
+    name != "GST_DEBUG" && (NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+}
+
 /// A running worker. Dropping it kills the process.
 pub struct Worker {
+    /// Before the process: it looks at a process only while that is not reaped.
+    memory: MemoryWatch,
     process: Process,
+    sandbox: SandboxStatus,
+    heard: Instant,
     socket: UnixStream,
     buffer: Vec<u8>,
     /// The owner's books.
@@ -129,9 +159,20 @@ impl Worker {
         })?;
         socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
         let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
-        let mut worker = Self { process, socket, buffer: Vec::new(), books };
+        let mut worker = Self {
+            memory: MemoryWatch::new(process.0.id(), launch.resident_bytes),
+            process,
+            sandbox: SandboxStatus::default(),
+            heard: Instant::now(),
+            socket,
+            buffer: Vec::new(),
+            books,
+        };
         match worker.next().await? {
-            Report::Ready => Ok(worker),
+            Report::Ready { sandbox } => {
+                worker.sandbox = sandbox;
+                Ok(worker)
+            }
             Report::Failed(failure) => Err(failure.into()),
             other => Err(WorkerError::Protocol(format!("{other:?} instead of ready"))),
         }
@@ -139,6 +180,16 @@ impl Worker {
 
     pub fn pid(&self) -> u32 {
         self.process.0.id()
+    }
+
+    /// What keeps it inside, as it says itself.
+    pub fn sandbox(&self) -> &SandboxStatus {
+        &self.sandbox
+    }
+
+    /// When it last said something, be it only that it works.
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// Whether the process is still there; one that waits for work may have been killed by anybody.
@@ -163,6 +214,7 @@ impl Worker {
     }
 
     pub async fn send(&self, request: &Request, source: Option<&std::fs::File>) -> Result<(), WorkerError> {
+        self.memory.start();
         let bytes = wire::json_frame(request);
         let mut descriptor: Option<BorrowedFd<'_>> = source.map(AsFd::as_fd);
         let mut sent = 0;
@@ -174,7 +226,7 @@ impl Worker {
                         .map_err(std::io::Error::from)
                 })
                 .await
-                .map_err(|_| WorkerError::Died)?;
+                .map_err(|_| self.death())?;
             descriptor = None;
             sent += count;
         }
@@ -213,19 +265,30 @@ impl Worker {
     async fn receive(&mut self) -> Result<Report, WorkerError> {
         loop {
             match wire::take_frame(&mut self.buffer)? {
-                Some(Frame::Json(body)) => return Ok(wire::from_json(&body)?),
+                Some(Frame::Json(body)) => match wire::from_json(&body)? {
+                    Report::Working => continue,
+                    report => return Ok(report),
+                },
                 Some(Frame::Fragment(fragment)) => return Ok(Report::Fragment(fragment)),
                 None => {}
             }
-            self.socket.readable().await.map_err(|_| WorkerError::Died)?;
+            self.socket.readable().await.map_err(|_| self.death())?;
             // Fragments are large: read in large pieces.
             self.buffer.reserve(READ_BYTES);
             match self.socket.try_read_buf(&mut self.buffer) {
-                Ok(0) => return Err(WorkerError::Died),
-                Ok(_) => {}
+                Ok(0) => return Err(self.death()),
+                Ok(_) => self.heard = Instant::now(),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(WorkerError::Died),
+                Err(_) => return Err(self.death()),
             }
+        }
+    }
+
+    /// Why its socket ended.
+    fn death(&self) -> WorkerError {
+        match self.memory.exceeded() {
+            true => WorkerError::OutOfMemory { limit_bytes: self.memory.limit_bytes() },
+            false => WorkerError::Died,
         }
     }
 }
@@ -262,7 +325,6 @@ fn reap_later(pid: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     #[test]
     fn a_process_whose_order_was_given_up_is_killed_and_reaped() {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sandbox::{Attempt, SandboxStatus};
 use crate::isobmff::Fragment;
 use crate::isobmff::SampleEntry;
 use crate::media::{Container, KeyframeIndex, MediaInfo, TrackNumber};
@@ -26,6 +27,8 @@ pub enum Request {
     Head(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
     Goal { until: SegmentIndex },
+    /// Try to get out of the sandbox. Answered by [`Report::Attempted`].
+    Attempt,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,8 +122,10 @@ pub struct CopyAudio {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Report {
-    /// Initialised, waiting for work.
-    Ready,
+    /// Initialised, waiting for work inside its sandbox.
+    Ready {
+        sandbox: SandboxStatus,
+    },
     /// For each text of the request, why it does not parse.
     Parsed {
         problems: Vec<Option<String>>,
@@ -144,6 +149,12 @@ pub enum Report {
         /// The source ended before its cut list did: nothing follows the last fragment.
         early: bool,
     },
+    /// What came of trying to get out.
+    Attempted {
+        attempts: Vec<Attempt>,
+    },
+    /// At work, though nothing has been made for a while: frames before the cut are decoded in vain.
+    Working,
     Failed(Failure),
     /// Never on the wire as JSON.
     #[serde(skip)]

@@ -24,10 +24,10 @@ use tokio::sync::Semaphore;
 /// Heads at work at once: each is a process with a few busy threads.
 const HEADS: usize = 3;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 });
-static POOL: LazyLock<WorkerPool> = LazyLock::new(|| {
+pub static POOL: LazyLock<WorkerPool> = LazyLock::new(|| {
     WorkerPool::with_program(env!("CARGO_BIN_EXE_millrace").into(), None).expect("a pool of workers")
 });
 static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(HEADS));
@@ -89,7 +89,7 @@ pub struct Film {
     pub path: PathBuf,
     pub info: Arc<MediaInfo>,
     pub plan: Presentation,
-    file: File,
+    pub file: File,
 }
 
 impl Film {
@@ -150,7 +150,7 @@ async fn probed(path: PathBuf) -> Arc<Film> {
 }
 
 /// The shipped profiles, as far as they work here.
-fn profiles() -> &'static [Resolved] {
+pub fn profiles() -> &'static [Resolved] {
     static PROFILES: LazyLock<Vec<Resolved>> = LazyLock::new(|| {
         let set = ProfileSet::load(&[]).expect("the shipped profiles are sound");
         let texts = set.trial_texts();

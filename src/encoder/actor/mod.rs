@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::catalogue::FileRecord;
 use crate::encoder::error::StreamError;
-use crate::encoder::head::{self, HeadEvent, HeadTask};
+use crate::encoder::head::{self, HeadEvent, HeadTask, Stall};
 use crate::encoder::room::Pressure;
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec::{self, Stretch};
@@ -445,10 +445,11 @@ impl Actor {
             let Some(permit) = permit else {
                 return;
             };
-            let (pool, starting) = (shared.pool.clone(), shared.room.starting());
+            let (pool, starting, stall) = (shared.pool.clone(), shared.room.starting(), Stall::default());
             let hush = order.urgent.then(|| shared.room.hush());
             let orders = ordered;
-            head::drive(HeadTask { head, pool, spec, source, orders, events, starting, hush, permit }).await;
+            let task = HeadTask { head, pool, spec, source, orders, events, starting, hush, stall, permit };
+            head::drive(task).await;
         });
         let running = self.running(rendition, profile, orders, task.abort_handle());
         self.heads.insert(head, running);

@@ -20,9 +20,13 @@ mod trial;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::protocol::{Failure, FailureKind, HeadSpec, HeadWork, Report, Request};
+use super::sandbox::{self, SandboxStatus};
 use super::wire::{self, Frame, WireError};
 use gate::Gate;
 use output::Output;
@@ -43,20 +47,28 @@ const PRELOADED: [&str; 12] = [
     "audioconvert",
 ];
 
+/// A head that works tells so at least this often: well within what the server takes for a hang.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
 /// Serves requests that come over `socket` until it closes.
-pub fn run(socket: OwnedFd) -> Result<(), WireError> {
+///
+/// GStreamer is initialised before the sandbox is entered, since that may write the registry of plugins and run the
+/// scanner of plugins; nothing of anybody's media has been seen then. With `sandbox_first` it is the other way round.
+pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
     let reader = UnixStream::from(socket);
     let output = Output::new(reader.try_clone().map_err(|_| WireError::Closed)?);
+    let entered = sandbox_first.then(sandbox::enter);
     if let Err(error) = gstreamer::init().and_then(|()| source::register()) {
         output.report(&Report::Failed(Failure::new(FailureKind::Setup, "gstreamer", error.to_string())));
         return Ok(());
     }
+    let sandbox = entered.unwrap_or_else(enter_sandbox);
     for name in PRELOADED {
         if let Some(factory) = gstreamer::ElementFactory::find(name) {
             let _loaded = gstreamer::prelude::PluginFeatureExtManual::load(&factory);
         }
     }
-    output.report(&Report::Ready);
+    output.report(&Report::Ready { sandbox });
 
     let gate = Arc::new(Gate::default());
     let (mut buffer, mut descriptors) = (Vec::new(), Vec::new());
@@ -74,6 +86,19 @@ pub fn run(socket: OwnedFd) -> Result<(), WireError> {
             start(wire::from_json(&body)?, &mut descriptors, &output, &gate);
         }
     }
+}
+
+/// Landlock holds back only the thread that asks for it and those it starts. Plugins that were scanned in this
+/// process, where their scanner is missing, may have left threads behind: then everything begins anew, inside.
+fn enter_sandbox() -> SandboxStatus {
+    let threads = sandbox::threads();
+    if threads <= 1 {
+        return sandbox::enter();
+    }
+    let error = Command::new("/proc/self/exe").args(["worker", "--sandbox-first"]).exec();
+    let mut status = sandbox::enter();
+    status.miss_threads(threads, &error);
+    status
 }
 
 /// Goals are set at once; a job runs in a thread of its own, so that goals reach it.
@@ -104,12 +129,14 @@ fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate)
             scan::run(source()?, &input, &codec).map(|index| Report::Scanned { index: Box::new(index) })
         }
         Request::Head(spec) => head(&source()?, *spec, output, gate),
+        Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } => Err(Failure::new(FailureKind::Setup, "socket", "a goal is no job")),
     }
 }
 
 fn head(source: &Arc<File>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
     gate.set(spec.until);
+    give_signs_of_life(output.clone());
     let out = output::HeadOutput::new(output, gate, spec.start, spec.first_part);
     let early = match &spec.work {
         HeadWork::EncodeVideo(work) => encode_video::run(source, &spec, work, &out)?,
@@ -118,4 +145,24 @@ fn head(source: &Arc<File>, spec: HeadSpec, output: &Output, gate: &Gate) -> Res
         HeadWork::CopyAudio(work) => copy::audio(source, &spec, work, &out)?,
     };
     Ok(Report::End { early })
+}
+
+/// Tells the server that the source is being read, which goes on for long before the first fragment where many
+/// frames lie between a keyframe and the cut. The thread ends with the process.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the worker's watchdog looks from time to time; no event says that nothing happens"
+)]
+fn give_signs_of_life(output: Output) {
+    std::thread::spawn(move || {
+        let mut seen = source::reads();
+        loop {
+            std::thread::sleep(SIGN_OF_LIFE);
+            let reads = source::reads();
+            if reads != seen {
+                output.report(&Report::Working);
+            }
+            seen = reads;
+        }
+    });
 }

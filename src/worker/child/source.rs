@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
@@ -15,6 +16,14 @@ use crate::media::ReadAt;
 
 /// Element factory name, for launch texts.
 pub const FACTORY: &str = "millracesrc";
+
+/// Reads of the source that came to an end, by all elements.
+static READS: AtomicU64 = AtomicU64::new(0);
+
+/// Grows while the source is being read.
+pub fn reads() -> u64 {
+    READS.load(Ordering::Relaxed)
+}
 
 glib::wrapper! {
     pub struct PositionedSource(ObjectSubclass<imp::PositionedSource>)
@@ -132,6 +141,7 @@ mod imp {
                     }
                 }
             }
+            READS.fetch_add(1, Ordering::Relaxed);
             if filled == 0 && length > 0 {
                 return Err(gst::FlowError::Eos);
             }
