@@ -11,4 +11,4 @@ mod types;
 
 pub use error::StreamError;
 pub use service::{EncodeSettings, Encoders};
-pub use types::{HeadState, HeadStatus, SegmentReader, StartOptions, StopReport};
+pub use types::{HeadState, HeadStatus, SegmentReader, StartOptions, StopReport, Whole};

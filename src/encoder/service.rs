@@ -11,14 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, wat
 use super::actor::{self, Command};
 use super::error::StreamError;
 use super::state::{RenditionIndex, Ticket};
-use super::types::{Filling, HeadStatus, SegmentReader, StartOptions, StopReport};
+use super::types::{HeadStatus, SegmentReader, StartOptions, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, RenditionId, RenditionMedia};
-use crate::store::{SegmentStore, StoreKey};
+use crate::store::{Counters, SegmentStore, StoreKey};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
 
@@ -63,7 +63,7 @@ pub struct Encoders {
 pub struct Shared {
     pub(super) libraries: Libraries,
     pub(super) pool: WorkerPool,
-    pub(super) store: SegmentStore,
+    pub(super) store: Arc<SegmentStore>,
     pub(super) settings: EncodeSettings,
     /// Heads that wait for room make the others give up what nobody needs.
     pub(super) pressure: broadcast::Sender<()>,
@@ -129,11 +129,6 @@ impl Shared {
         let opened = tokio::time::timeout(OPEN_DEADLINE, opened).await.map_err(|_| stuck())?;
         opened.unwrap_or_else(|error| Err(error.to_string()))
     }
-
-    pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {
-        let shared = self.clone();
-        tokio::task::spawn_blocking(move || shared.store.read(&key)).await.ok()?
-    }
 }
 
 impl Encoders {
@@ -148,6 +143,9 @@ impl Encoders {
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let (pressure, _) = broadcast::channel(4);
         let (profiles, files) = (RwLock::default(), Mutex::default());
+        let store = Arc::new(store);
+        let cooling = store.clone();
+        tokio::spawn(async move { cooling.keep_cool().await });
         let shared =
             Shared { libraries, pool, store, settings, pressure, catalogue, profiles, room, opening, files };
         Self { shared: Arc::new(shared) }
@@ -166,7 +164,7 @@ impl Encoders {
     /// The init segment of a rendition, by its id in URLs.
     pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
         let encoder = self.encoder(file).await?;
-        let rendition = index_of(file, &encoder.presentation, rendition)?;
+        let (rendition, _) = rendition_of(file, &encoder.presentation, rendition)?;
         let (reply, answer) = oneshot::channel();
         ask(&encoder, Command::Init { rendition, reply }).await?;
         answer.await.map_err(|_| StreamError::ShuttingDown)?
@@ -179,15 +177,17 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
         for _ in 0..LOOKS {
             let encoder = self.encoder(file).await?;
-            let index = index_of(file, &encoder.presentation, rendition)?;
-            if let Some(bytes) = self.shared.read(key.clone()).await {
-                // A full queue means that the actor has plenty of signs of life.
-                let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-                let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-                return Ok(SegmentReader::new(whole, None));
+            let (index, id) = rendition_of(file, &encoder.presentation, rendition)?;
+            let key = StoreKey { file, rendition: id.0.clone(), segment: Some(segment.0) };
+            if let Some(read) = self.shared.store.read(&key).await {
+                if read.news {
+                    // A full queue means that the actor has plenty of signs of life.
+                    let near = Command::Near { rendition: index, segment: segment.0 };
+                    let _full = encoder.commands.try_send(near);
+                }
+                return Ok(SegmentReader::stored(read.piece));
             }
             let (reply, answer) = oneshot::channel();
             ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
@@ -241,6 +241,11 @@ impl Encoders {
             report.freed_bytes += freed.unwrap_or(0);
         }
         Ok(report)
+    }
+
+    /// What the segment store has done and holds.
+    pub fn store_counters(&self) -> Counters {
+        self.shared.store.counters()
     }
 
     pub fn heads(&self) -> Vec<HeadStatus> {
@@ -330,9 +335,14 @@ async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError>
     encoder.commands.send(command).await.map_err(|_| StreamError::ShuttingDown)
 }
 
-fn index_of(file: FileId, presentation: &Presentation, rendition: &str) -> Result<usize, StreamError> {
-    let found = presentation.renditions().position(|known| *known.id.0 == *rendition);
-    found.ok_or_else(|| {
+/// The place and the id of a rendition.
+fn rendition_of<'a>(
+    file: FileId,
+    presentation: &'a Presentation,
+    rendition: &str,
+) -> Result<(usize, &'a RenditionId), StreamError> {
+    let mut known = presentation.renditions().map(|known| &known.id).enumerate();
+    known.find(|(_, id)| *id.0 == *rendition).ok_or_else(|| {
         let kind = RenditionId(rendition.into()).kind().to_owned();
         let rendition = rendition.to_owned();
         if presentation.renditions().any(|known| known.id.kind() == kind) {

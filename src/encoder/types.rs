@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::error::StreamError;
 use crate::base::ids::FileId;
+use crate::store::{self, Piece};
 use crate::timeline::Nanos;
 
 /// A segment as it is, whole or growing: fragments in order, then the end or a failure.
@@ -20,21 +21,51 @@ pub struct Filling {
 /// Reads one segment while it may still be growing. Cheap to make and to drop; a slow reader holds nobody back.
 #[derive(Debug)]
 pub struct SegmentReader {
-    filling: watch::Receiver<Filling>,
+    source: Source,
     next: usize,
     /// Keeps the heads that make it interested.
     _lease: Option<super::service::Lease>,
 }
 
+#[derive(Debug)]
+enum Source {
+    Stored(Piece),
+    Growing(watch::Receiver<Filling>),
+}
+
+/// A whole segment: its bytes in order, and their checksum.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    pub pieces: Vec<Bytes>,
+    pub checksum: u32,
+}
+
+impl Whole {
+    pub fn new(pieces: Vec<Bytes>) -> Self {
+        let checksum = store::checksum(&pieces);
+        Self { pieces, checksum }
+    }
+}
+
+impl From<&Piece> for Whole {
+    fn from(piece: &Piece) -> Self {
+        Self { pieces: vec![piece.bytes.clone()], checksum: piece.checksum }
+    }
+}
+
 impl SegmentReader {
     pub(super) fn new(filling: watch::Receiver<Filling>, lease: Option<super::service::Lease>) -> Self {
-        Self { filling, next: 0, _lease: lease }
+        Self { source: Source::Growing(filling), next: 0, _lease: lease }
+    }
+
+    pub(super) fn stored(piece: Piece) -> Self {
+        Self { source: Source::Stored(piece), next: 0, _lease: None }
     }
 
     /// Returns once there is a fragment to send (or the failure that kept it from coming).
     pub async fn ready(&mut self) -> Result<(), StreamError> {
-        let filling = self
-            .filling
+        let Source::Growing(filling) = &mut self.source else { return Ok(()) };
+        let filling = filling
             .wait_for(|filling| !filling.fragments.is_empty() || filling.end.is_some())
             .await
             .map_err(|_| StreamError::ShuttingDown)?;
@@ -45,29 +76,41 @@ impl SegmentReader {
     }
 
     /// The whole segment, when it is complete already.
-    pub fn whole(&self) -> Option<Vec<Bytes>> {
-        let filling = self.filling.borrow();
-        matches!(filling.end, Some(Ok(()))).then(|| filling.fragments.clone())
+    pub fn whole(&self) -> Option<Whole> {
+        match &self.source {
+            Source::Stored(piece) => Some(piece.into()),
+            Source::Growing(filling) => {
+                let filling = filling.borrow();
+                matches!(filling.end, Some(Ok(()))).then(|| Whole::new(filling.fragments.clone()))
+            }
+        }
     }
 
     /// Waits until the segment is whole.
-    pub async fn wait_whole(&mut self) -> Result<Vec<Bytes>, StreamError> {
-        let filling = self
-            .filling
-            .wait_for(|filling| filling.end.is_some())
-            .await
-            .map_err(|_| StreamError::ShuttingDown)?;
+    pub async fn wait_whole(&mut self) -> Result<Whole, StreamError> {
+        let filling = match &mut self.source {
+            Source::Stored(piece) => return Ok((&*piece).into()),
+            Source::Growing(filling) => filling,
+        };
+        let filling =
+            filling.wait_for(|filling| filling.end.is_some()).await.map_err(|_| StreamError::ShuttingDown)?;
         match &filling.end {
             Some(Err(error)) => Err(error.clone()),
-            _ => Ok(filling.fragments.clone()),
+            _ => Ok(Whole::new(filling.fragments.clone())),
         }
     }
 
     /// The next fragment, as soon as it exists; `None` at the end of the segment.
     pub async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
         let at = self.next;
-        let waited =
-            self.filling.wait_for(|filling| filling.fragments.len() > at || filling.end.is_some()).await;
+        let filling = match &mut self.source {
+            Source::Stored(piece) => {
+                self.next += 1;
+                return (at == 0).then(|| Ok(piece.bytes.clone()));
+            }
+            Source::Growing(filling) => filling,
+        };
+        let waited = filling.wait_for(|filling| filling.fragments.len() > at || filling.end.is_some()).await;
         let Ok(filling) = waited else {
             return Some(Err(StreamError::ShuttingDown));
         };

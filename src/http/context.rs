@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::base::ids::FileId;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::encoder::{Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError};
+use crate::encoder::{Encoders, HeadStatus, SegmentReader, StartOptions, StopReport, StreamError, Whole};
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
 use crate::timeline::SegmentIndex;
@@ -50,8 +50,8 @@ pub trait Streams: Send + Sync + 'static {
 /// One segment, whole or growing, as [`SegmentReader`] says.
 pub trait Segment: Send {
     fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
-    fn whole(&self) -> Option<Vec<Bytes>>;
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
+    fn whole(&self) -> Option<Whole>;
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>>;
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
 }
 
@@ -98,11 +98,11 @@ impl Segment for SegmentReader {
         Box::pin(self.ready())
     }
 
-    fn whole(&self) -> Option<Vec<Bytes>> {
+    fn whole(&self) -> Option<Whole> {
         self.whole()
     }
 
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>> {
         Box::pin(self.wait_whole())
     }
 

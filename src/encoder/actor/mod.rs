@@ -4,7 +4,7 @@ mod failures;
 mod inits;
 mod keeping;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::encoder::state::{Effect, Event, HeadId, Limits, RenditionIndex, Shape
 use crate::encoder::types::{Filling, HeadState, HeadStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
-use crate::store::StoreKey;
+use crate::store::{Interest, StoreKey, Written};
 use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::WorkerError;
 use crate::worker::protocol::{Failure, FailureKind, Report};
@@ -102,6 +102,8 @@ pub struct Actor {
     growing: HashMap<(usize, u32), watch::Sender<Filling>>,
     /// Whole segments that the store did not take, oldest first.
     unstored: VecDeque<(usize, u32)>,
+    /// Those of them that were made ahead of their readers, until somebody reads them.
+    unkept_ahead: HashSet<(usize, u32)>,
     /// Bytes being written.
     writing: u64,
     inits: Vec<Init>,
@@ -134,8 +136,8 @@ struct Stored {
     rendition: usize,
     segment: u32,
     bytes: u64,
-    kept: bool,
-    evicted: Vec<StoreKey>,
+    interest: Interest,
+    written: Written,
 }
 
 /// Starts the encoder of a file.
@@ -167,6 +169,7 @@ pub fn spawn(
             heads: HashMap::new(),
             growing: HashMap::new(),
             unstored: VecDeque::new(),
+            unkept_ahead: HashSet::new(),
             writing: 0,
             tries: HashMap::new(),
             expected_at: 0,
@@ -318,6 +321,7 @@ impl Actor {
             && filling.borrow().end.is_some()
         {
             self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
+            self.keep_read(rendition, segment);
             return Ok(Some(SegmentReader::new(filling.clone(), None)));
         }
         if filling.is_none() && self.shared.store.contains(&self.key(rendition, Some(segment))) {

@@ -19,7 +19,7 @@ pub use super::film::{AUDIO, VIDEO};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
-use crate::encoder::{HeadState, HeadStatus, StartOptions, StopReport, StreamError};
+use crate::encoder::{HeadState, HeadStatus, StartOptions, StopReport, StreamError, Whole};
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
 use crate::rendition::Presentation;
@@ -76,16 +76,16 @@ impl Segment for FakeSegment {
         })
     }
 
-    fn whole(&self) -> Option<Vec<Bytes>> {
+    fn whole(&self) -> Option<Whole> {
         let growth = self.growth.borrow();
-        matches!(growth.end, Some(Ok(()))).then(|| growth.fragments.clone())
+        matches!(growth.end, Some(Ok(()))).then(|| Whole::new(growth.fragments.clone()))
     }
 
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>> {
         Box::pin(async {
             let growth = self.growth.wait_for(|growth| growth.end.is_some()).await;
             let growth = growth.expect("the test keeps the sender").clone();
-            growth.end.expect("it has ended").map(|()| growth.fragments)
+            growth.end.expect("it has ended").map(|()| Whole::new(growth.fragments))
         })
     }
 
