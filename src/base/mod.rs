@@ -1,3 +1,4 @@
 //! Floor 0. What every room may use: ids, limits, the log.
 
+pub mod heap;
 pub mod ids;

@@ -55,7 +55,7 @@ impl App {
         let pool = WorkerPool::new(Some(folders.cache.join("gstreamer-registry.bin")))?;
         let catalogue = Catalogue::open(&folders.state.join("catalogue.sqlite"))
             .map_err(|error| Trouble(error.to_string()))?;
-        let store = open_store(&folders.cache, &config)?;
+        let store = open_store(&folders.cache, &config);
         let roots: Vec<LibraryRoot> = config.libraries.iter().map(root).collect();
         let prober = Arc::new(WorkerProber::new(pool.clone()));
         let libraries = Libraries::new(catalogue.clone(), &roots, prober, stop.clone())
@@ -122,9 +122,9 @@ fn root(library: &crate::config::Library) -> LibraryRoot {
     LibraryRoot { name: library.name.to_string(), path: library.path.clone() }
 }
 
-fn open_store(cache: &Path, config: &Config) -> Result<SegmentStore, Trouble> {
+fn open_store(cache: &Path, config: &Config) -> SegmentStore {
     let limits = Limits { size: config.cache.size.bytes(), min_free: config.cache.min_free.bytes() };
-    SegmentStore::open(&cache.join("segments"), limits).map_err(|error| Trouble(error.to_string()))
+    SegmentStore::open(&cache.join("segments"), limits)
 }
 
 fn encode_settings(config: &Config) -> EncodeSettings {

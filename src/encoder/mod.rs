@@ -14,4 +14,4 @@ mod types;
 
 pub use error::StreamError;
 pub use service::{EncodeSettings, EncoderStatus, Encoders};
-pub use types::{HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
+pub use types::{HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, Whole};

@@ -20,7 +20,7 @@ use crate::library::{Libraries, LibraryError};
 use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, Rendition, RenditionId, RenditionMedia};
-use crate::store::{SegmentStore, StoreKey, StoreStatus};
+use crate::store::{Counters, SegmentStore, StoreKey};
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
 
@@ -62,7 +62,9 @@ pub struct EncodeSettings {
 pub struct EncoderStatus {
     /// Heads that may run at once.
     pub max_heads: usize,
-    pub store: StoreStatus,
+    pub store: Counters,
+    /// Bytes that may be stored.
+    pub store_limit: u64,
 }
 
 #[derive(Clone)]
@@ -73,7 +75,7 @@ pub struct Encoders {
 pub struct Shared {
     pub(super) libraries: Libraries,
     pub(super) pool: WorkerPool,
-    pub(super) store: SegmentStore,
+    pub(super) store: Arc<SegmentStore>,
     pub(super) settings: EncodeSettings,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) room: Room,
@@ -124,11 +126,6 @@ impl Shared {
         let opened = tokio::time::timeout(OPEN_DEADLINE, opened).await.map_err(|_| stuck())?;
         opened.unwrap_or_else(|error| Err(error.to_string()))
     }
-
-    pub(super) async fn read(self: &Arc<Self>, key: StoreKey) -> Option<Bytes> {
-        let shared = self.clone();
-        tokio::task::spawn_blocking(move || shared.store.read(&key)).await.ok()?
-    }
 }
 
 impl Encoders {
@@ -143,6 +140,9 @@ impl Encoders {
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let telemetry = Arc::<Telemetry>::default();
         let (profiles, files) = (RwLock::default(), Mutex::default());
+        let store = Arc::new(store);
+        let cooling = store.clone();
+        tokio::spawn(async move { cooling.keep_cool().await });
         let shared =
             Shared { libraries, pool, store, settings, telemetry, room, catalogue, profiles, opening, files };
         Self { shared: Arc::new(shared) }
@@ -161,7 +161,7 @@ impl Encoders {
     /// The init segment of a rendition, by its id in URLs.
     pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
         let encoder = self.encoder(file).await?;
-        let rendition = index_of(file, &encoder.presentation, rendition)?;
+        let (rendition, _) = rendition_of(file, &encoder.presentation, rendition)?;
         let (reply, answer) = oneshot::channel();
         ask(&encoder, Command::Init { rendition, reply }).await?;
         answer.await.map_err(|_| StreamError::ShuttingDown)?
@@ -186,17 +186,18 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        let key = StoreKey { file, rendition: rendition.into(), segment: Some(segment.0) };
         for _ in 0..LOOKS {
             let encoder = self.encoder(file).await?;
-            let index = index_of(file, &encoder.presentation, rendition)?;
-            if let Some(bytes) = self.shared.read(key.clone()).await {
-                // A full queue means that the actor has plenty of signs of life.
-                let _full = encoder.commands.try_send(Command::Near { rendition: index, segment: segment.0 });
-                self.shared.telemetry.store_hits.add(1);
-                return Ok(SegmentReader::stored(bytes));
+            let (index, id) = rendition_of(file, &encoder.presentation, rendition)?;
+            let key = StoreKey { file, rendition: id.0.clone(), segment: Some(segment.0) };
+            if let Some(read) = self.shared.store.read(&key).await {
+                if read.news {
+                    // A full queue means that the actor has plenty of signs of life.
+                    let near = Command::Near { rendition: index, segment: segment.0 };
+                    let _full = encoder.commands.try_send(near);
+                }
+                return Ok(SegmentReader::stored(read));
             }
-            self.shared.telemetry.store_misses.add(1);
             let (reply, answer) = oneshot::channel();
             ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
             match answer.await {
@@ -248,7 +249,7 @@ impl Encoders {
         drop(readers);
         // Whoever asked for this will come for it: the heads go on.
         for rendition in &chosen {
-            let index = index_of(file, presentation, &rendition.id.0)?;
+            let (index, _) = rendition_of(file, presentation, &rendition.id.0)?;
             let segment = rendition.cuts.segment_at(at_ns).0;
             ask(&encoder, Command::Near { rendition: index, segment }).await?;
         }
@@ -272,6 +273,11 @@ impl Encoders {
         Ok(report)
     }
 
+    /// What the segment store has done and holds.
+    pub fn store_counters(&self) -> Counters {
+        self.shared.store.counters()
+    }
+
     pub fn heads(&self) -> Vec<HeadStatus> {
         let files: Vec<Arc<FileEncoder>> = self.lock_files().values().cloned().collect();
         files.iter().flat_map(|encoder| encoder.heads.borrow().clone()).collect()
@@ -289,7 +295,9 @@ impl Encoders {
     }
 
     pub fn status(&self) -> EncoderStatus {
-        EncoderStatus { max_heads: self.shared.settings.max_heads, store: self.shared.store.status() }
+        let Shared { settings, store, .. } = &*self.shared;
+        let (max_heads, store_limit) = (settings.max_heads, store.limit_bytes());
+        EncoderStatus { max_heads, store: store.counters(), store_limit }
     }
 
     /// Ends every encoder and its heads.
@@ -375,9 +383,14 @@ async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError>
     encoder.commands.send(command).await.map_err(|_| StreamError::ShuttingDown)
 }
 
-fn index_of(file: FileId, presentation: &Presentation, rendition: &str) -> Result<usize, StreamError> {
-    let found = presentation.renditions().position(|known| *known.id.0 == *rendition);
-    found.ok_or_else(|| {
+/// The place and the id of a rendition.
+fn rendition_of<'a>(
+    file: FileId,
+    presentation: &'a Presentation,
+    rendition: &str,
+) -> Result<(usize, &'a RenditionId), StreamError> {
+    let mut known = presentation.renditions().map(|known| &known.id).enumerate();
+    known.find(|(_, id)| *id.0 == *rendition).ok_or_else(|| {
         let kind = RenditionId(rendition.into()).kind().to_owned();
         let rendition = rendition.to_owned();
         if presentation.renditions().any(|known| known.id.kind() == kind) {

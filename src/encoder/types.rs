@@ -12,6 +12,7 @@ use super::error::StreamError;
 use super::telemetry::{Source, Waiting};
 use crate::base::ids::FileId;
 use crate::isobmff::fragment_ranges;
+use crate::store::{self, Piece, Read};
 use crate::timeline::Nanos;
 
 /// A segment as it is, whole or growing: fragments in order, then the end or a failure.
@@ -24,7 +25,7 @@ pub struct Filling {
 /// Reads one segment while it may still be growing. Cheap to make and to drop; a slow reader holds nobody back.
 #[derive(Debug)]
 pub struct SegmentReader {
-    filling: watch::Receiver<Filling>,
+    content: Content,
     next: usize,
     source: Source,
     /// Until the first fragment is there, for a request that is measured.
@@ -33,17 +34,43 @@ pub struct SegmentReader {
     _lease: Option<super::service::Lease>,
 }
 
+#[derive(Debug)]
+enum Content {
+    Stored(Piece),
+    Growing(watch::Receiver<Filling>),
+}
+
+/// A whole segment: its bytes in order, and their checksum.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    pub pieces: Vec<Bytes>,
+    pub checksum: u32,
+}
+
+impl Whole {
+    pub fn new(pieces: Vec<Bytes>) -> Self {
+        let checksum = store::checksum(&pieces);
+        Self { pieces, checksum }
+    }
+}
+
+impl From<&Piece> for Whole {
+    fn from(piece: &Piece) -> Self {
+        Self { pieces: vec![piece.bytes.clone()], checksum: piece.checksum }
+    }
+}
+
 impl SegmentReader {
     pub(super) fn new(filling: watch::Receiver<Filling>, lease: Option<super::service::Lease>) -> Self {
         let whole = matches!(filling.borrow().end, Some(Ok(())));
         let source = if whole { Source::Memory } else { Source::Growing };
-        Self { filling, next: 0, source, waiting: None, _lease: lease }
+        Self { content: Content::Growing(filling), next: 0, source, waiting: None, _lease: lease }
     }
 
     /// A segment that the store has.
-    pub(super) fn stored(bytes: Bytes) -> Self {
-        let (_, whole) = watch::channel(Filling { fragments: vec![bytes], end: Some(Ok(())) });
-        Self { source: Source::Store, ..Self::new(whole, None) }
+    pub(super) fn stored(read: Read) -> Self {
+        let source = if read.in_memory { Source::Memory } else { Source::Store };
+        Self { content: Content::Stored(read.piece), next: 0, source, waiting: None, _lease: None }
     }
 
     pub(super) fn source(&self) -> Source {
@@ -56,8 +83,8 @@ impl SegmentReader {
 
     /// Returns once there is a fragment to send (or the failure that kept it from coming).
     pub async fn ready(&mut self) -> Result<(), StreamError> {
-        let filling = self
-            .filling
+        let Content::Growing(filling) = &mut self.content else { return Ok(()) };
+        let filling = filling
             .wait_for(|filling| !filling.fragments.is_empty() || filling.end.is_some())
             .await
             .map_err(|_| StreamError::ShuttingDown)?;
@@ -71,30 +98,39 @@ impl SegmentReader {
     }
 
     /// The whole segment, when it is complete already.
-    pub fn whole(&self) -> Option<Vec<Bytes>> {
-        let filling = self.filling.borrow();
-        matches!(filling.end, Some(Ok(()))).then(|| filling.fragments.clone())
+    pub fn whole(&self) -> Option<Whole> {
+        match &self.content {
+            Content::Stored(piece) => Some(piece.into()),
+            Content::Growing(filling) => {
+                let filling = filling.borrow();
+                matches!(filling.end, Some(Ok(()))).then(|| Whole::new(filling.fragments.clone()))
+            }
+        }
     }
 
     /// The segment has been made, or cannot be.
     pub fn ended(&self) -> bool {
-        self.filling.borrow().end.is_some()
+        match &self.content {
+            Content::Stored(_) => true,
+            Content::Growing(filling) => filling.borrow().end.is_some(),
+        }
     }
 
     /// Fragment `part`, as soon as it exists; `None` when the segment has fewer.
     pub async fn part(&mut self, part: u32) -> Result<Option<Bytes>, StreamError> {
         let at = part as usize;
-        let filling = self
-            .filling
+        let filling = match &mut self.content {
+            Content::Stored(piece) => {
+                let ranges = fragment_ranges(&piece.bytes);
+                return Ok(ranges.get(at).map(|range| piece.bytes.slice(range.clone())));
+            }
+            Content::Growing(filling) => filling,
+        };
+        let filling = filling
             .wait_for(|filling| filling.end.is_some() || filling.fragments.len() > at)
             .await
             .map_err(|_| StreamError::ShuttingDown)?;
-        if let [whole] = &filling.fragments[..]
-            && filling.end.is_some()
-        {
-            // From the store it comes in one piece.
-            return Ok(fragment_ranges(whole).get(at).map(|range| whole.slice(range.clone())));
-        }
+        arrived(&mut self.waiting);
         match (filling.fragments.get(at), &filling.end) {
             (Some(fragment), _) => Ok(Some(fragment.clone())),
             (None, Some(Err(error))) => Err(error.clone()),
@@ -103,24 +139,31 @@ impl SegmentReader {
     }
 
     /// Waits until the segment is whole.
-    pub async fn wait_whole(&mut self) -> Result<Vec<Bytes>, StreamError> {
+    pub async fn wait_whole(&mut self) -> Result<Whole, StreamError> {
         self.ready().await?;
-        let filling = self
-            .filling
-            .wait_for(|filling| filling.end.is_some())
-            .await
-            .map_err(|_| StreamError::ShuttingDown)?;
+        let filling = match &mut self.content {
+            Content::Stored(piece) => return Ok((&*piece).into()),
+            Content::Growing(filling) => filling,
+        };
+        let filling =
+            filling.wait_for(|filling| filling.end.is_some()).await.map_err(|_| StreamError::ShuttingDown)?;
         match &filling.end {
             Some(Err(error)) => Err(error.clone()),
-            _ => Ok(filling.fragments.clone()),
+            _ => Ok(Whole::new(filling.fragments.clone())),
         }
     }
 
     /// The next fragment, as soon as it exists; `None` at the end of the segment.
     pub async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
         let at = self.next;
-        let waited =
-            self.filling.wait_for(|filling| filling.fragments.len() > at || filling.end.is_some()).await;
+        let filling = match &mut self.content {
+            Content::Stored(piece) => {
+                self.next += 1;
+                return (at == 0).then(|| Ok(piece.bytes.clone()));
+            }
+            Content::Growing(filling) => filling,
+        };
+        let waited = filling.wait_for(|filling| filling.fragments.len() > at || filling.end.is_some()).await;
         let Ok(filling) = waited else {
             return Some(Err(StreamError::ShuttingDown));
         };

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
     EncoderStatus, Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
-    StreamError,
+    StreamError, Whole,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
@@ -57,8 +57,8 @@ pub trait Streams: Send + Sync + 'static {
 /// One segment, whole or growing, as [`SegmentReader`] says.
 pub trait Segment: Send {
     fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
-    fn whole(&self) -> Option<Vec<Bytes>>;
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
+    fn whole(&self) -> Option<Whole>;
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>>;
     fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>>;
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
 }
@@ -114,11 +114,11 @@ impl Segment for SegmentReader {
         Box::pin(self.ready())
     }
 
-    fn whole(&self) -> Option<Vec<Bytes>> {
+    fn whole(&self) -> Option<Whole> {
         self.whole()
     }
 
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>> {
         Box::pin(self.wait_whole())
     }
 

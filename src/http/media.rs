@@ -4,7 +4,6 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, IF_RANGE};
 use http::{HeaderMap, HeaderValue, Response};
 
@@ -16,7 +15,7 @@ use super::range;
 use super::respond::{Answer, Call};
 use super::validators::{ETag, Validators};
 use crate::base::ids::FileId;
-use crate::encoder::StreamError;
+use crate::encoder::{StreamError, Whole};
 use crate::timeline::SegmentIndex;
 
 /// How long an answer waits for what is not made yet.
@@ -33,7 +32,7 @@ const PATIENCE: Patience = Patience { headers: Duration::from_secs(3), whole: Du
 
 pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     let bytes = call.context.encoders.init(file, rendition).await?;
-    sized(call.headers, content_type(rendition), &[bytes])
+    sized(call.headers, content_type(rendition), &Whole::new(vec![bytes]))
 }
 
 pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
@@ -69,7 +68,7 @@ pub async fn part(call: &Call<'_>, file: FileId, rendition: &str, n: u32, part: 
         let detail = format!("Segment {n} of {rendition} has no fragment {part}.");
         return Err(Problem::new(Kind::BeyondTheEnd, detail));
     };
-    sized(call.headers, content_type(rendition), &[fragment])
+    sized(call.headers, content_type(rendition), &Whole::new(vec![fragment]))
 }
 
 /// Audio renditions are named `a…`, video `v…`.
@@ -85,13 +84,13 @@ pub async fn stream(
     patience: Patience,
     name: String,
 ) -> Answer {
-    if let Some(pieces) = reader.whole() {
-        return sized(headers, content_type, &pieces);
+    if let Some(whole) = reader.whole() {
+        return sized(headers, content_type, &whole);
     }
     if !range::from_the_start(headers) || headers.contains_key(IF_RANGE) {
         let waited = tokio::time::timeout(patience.whole, reader.wait_whole()).await;
-        let pieces = waited.map_err(|_| Problem::new(Kind::NotYet, "The segment is not complete yet."))??;
-        return sized(headers, content_type, &pieces);
+        let whole = waited.map_err(|_| Problem::new(Kind::NotYet, "The segment is not complete yet."))??;
+        return sized(headers, content_type, &whole);
     }
     if let Ok(ready) = tokio::time::timeout(patience.headers, reader.ready()).await {
         ready?;
@@ -112,8 +111,10 @@ fn of_unknown_length(content_type: &'static str, body: Body) -> Response<Body> {
     response
 }
 
-fn sized(headers: &HeaderMap, content_type: &'static str, pieces: &[Bytes]) -> Answer {
-    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
-    let validators = Validators::from(ETag::of_pieces(pieces));
-    range::respond(headers, content_type, &validators, length, |part| body::pieces(range::cut(pieces, &part)))
+fn sized(headers: &HeaderMap, content_type: &'static str, whole: &Whole) -> Answer {
+    let length = whole.pieces.iter().map(|piece| piece.len() as u64).sum();
+    let validators = Validators::from(ETag::of_media(length, whole.checksum));
+    range::respond(headers, content_type, &validators, length, |part| {
+        body::pieces(range::cut(&whole.pieces, &part))
+    })
 }

@@ -1,37 +1,41 @@
-//! The store on a local disk.
+//! The store on a local disk, with the pieces in demand in memory.
 //!
-//! Layout: `<root>/<file id>/<rendition id>/<n>.m4s` and `init.mp4`. A rendition's id carries its version, so
-//! nothing here is ever stale: what is superseded is simply no longer asked for, and ages out.
+//! Three locks, taken in this order and never across a wait: `changes` while files appear and disappear, so that the
+//! index never names a file that a concurrent purge or eviction took; `books` for moments, so that a slow disk holds
+//! nobody up who reads from memory; `condition` for the log.
+//!
+//! A reader holds the bytes themselves. Evicting, purging and replacing take a file's name, never bytes in use.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::{Notify, OnceCell};
 
-use super::boxes;
+use super::condition::{Condition, Say, Trouble};
+use super::counters::{Counters, Tally};
+use super::hot::{Dropped, HotSet, Use};
+use super::index::{Index, Interest};
+use super::key::StoreKey;
+use super::piece::{Piece, checksum};
+use super::scan::{self, GONE, UNFINISHED};
+use super::seal::{self, SEAL_BYTES};
+use crate::base::heap;
 use crate::base::ids::FileId;
 
+/// Why a piece is not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the segment store {path} cannot be used: {source}")]
-    Folder { path: PathBuf, source: std::io::Error },
     #[error("writing {path}: {source}")]
-    Write { path: PathBuf, source: std::io::Error },
-    /// Less than `min_free` would be left: the segment is served, but not kept.
+    Write { path: PathBuf, source: io::Error },
+    /// The piece is larger than the cap, or the disk has no room for it but what is worth more.
     #[error("the disk below {path} is full")]
     Full { path: PathBuf },
-}
-
-/// One stored piece: a segment, or the init (`None`).
-/// In this order, what belongs together is a range.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StoreKey {
-    pub file: FileId,
-    pub rendition: Arc<str>,
-    pub segment: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,211 +46,405 @@ pub struct Limits {
     pub min_free: u64,
 }
 
-/// What is stored, and how much may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StoreStatus {
-    pub bytes: u64,
-    /// Bytes that may be stored.
-    pub limit: u64,
-    /// Segments and init segments.
-    pub pieces: usize,
+/// What became of a piece that was to be stored.
+#[derive(Debug)]
+pub struct Written {
+    pub kept: Result<(), StoreError>,
+    /// What had to go for it, kept or not.
+    pub evicted: Vec<StoreKey>,
+}
+
+/// A piece that was read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    pub piece: Piece,
+    /// Nobody had read it for a moment: others may want to hear that a viewer is here.
+    pub news: bool,
+    /// No file had to be read for it.
+    pub in_memory: bool,
 }
 
 #[derive(Debug)]
 pub struct SegmentStore {
     root: PathBuf,
     limits: Limits,
-    index: Mutex<Index>,
-    writes: AtomicU64,
+    changes: Mutex<()>,
+    books: Mutex<Books>,
+    condition: Mutex<Condition>,
+    tally: Tally,
+    /// Names for files and folders in passing.
+    passing: AtomicU64,
+    /// Something came into memory where nothing was.
+    warmed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Index {
-    entries: BTreeMap<StoreKey, Entry>,
-    /// Least recently used first: use counter → key.
-    order: BTreeMap<u64, StoreKey>,
-    uses: u64,
-    bytes: u64,
+struct Books {
+    index: Index,
+    hot: HotSet,
+    /// Files being read; whoever wants one of them waits for that.
+    loading: HashMap<StoreKey, Loading>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    bytes: u64,
-    used: u64,
+/// What came of reading a file: `None` where it was torn or gone.
+type Loading = Arc<OnceCell<Option<Piece>>>;
+
+enum Found {
+    InMemory(Read),
+    OnDisk(Loading),
+    Nowhere,
 }
 
-impl Index {
-    fn touch(&mut self, key: &StoreKey) -> bool {
-        self.uses += 1;
-        let uses = self.uses;
-        let Some(entry) = self.entries.get_mut(key) else {
-            return false;
-        };
-        self.order.remove(&entry.used);
-        entry.used = uses;
-        self.order.insert(uses, key.clone());
-        true
-    }
-
-    fn insert(&mut self, key: StoreKey, bytes: u64) {
-        self.remove(&key);
-        self.uses += 1;
-        self.order.insert(self.uses, key.clone());
-        self.entries.insert(key, Entry { bytes, used: self.uses });
-        self.bytes += bytes;
-    }
-
-    fn remove(&mut self, key: &StoreKey) -> Option<u64> {
-        let entry = self.entries.remove(key)?;
-        self.order.remove(&entry.used);
-        self.bytes -= entry.bytes;
-        Some(entry.bytes)
-    }
-}
+/// Between two looks at what in memory has grown cold.
+const COOLING: Duration = Duration::from_secs(2);
 
 impl SegmentStore {
-    /// Opens the store below `root`, indexing what is there by a walk over the folders. Blocks.
-    pub fn open(root: &Path, limits: Limits) -> Result<Self, StoreError> {
-        let folder = |source| StoreError::Folder { path: root.into(), source };
-        std::fs::create_dir_all(root).map_err(folder)?;
-        let mut found = Vec::new();
-        for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3).into_iter().flatten() {
-            let Ok(metadata) = entry.metadata() else {
-                continue;
-            };
-            match key_of(root, entry.path()) {
-                Some(key) => found.push((metadata.modified().ok(), key, metadata.len())),
-                // A file whose writing was cut off.
-                None if metadata.is_file() => {
-                    let _removed = std::fs::remove_file(entry.path());
-                }
-                None => {}
-            }
+    /// Opens the store below `root`, indexing what is there by a walk over the folders. A folder that cannot be made
+    /// or written keeps nothing, and says so; everything plays. Blocks.
+    pub fn open(root: &Path, limits: Limits) -> Self {
+        if let Err(error) = fs::create_dir_all(root) {
+            tracing::warn!(path = %root.display(), %error, "segments cannot be kept");
         }
-        found.sort_by_key(|(modified, _, _)| *modified);
-        let mut index = Index::default();
-        for (_, key, bytes) in found {
-            index.insert(key, bytes);
+        let (mut index, now) = (Index::default(), Instant::now());
+        for found in scan::scan(root) {
+            // Who read them is not written down: they are taken for watched.
+            index.insert(&found.key, found.bytes, Interest::Watched, now);
         }
-        Ok(Self { root: root.into(), limits, index: Mutex::new(index), writes: AtomicU64::new(0) })
+        Self {
+            root: root.into(),
+            limits,
+            changes: Mutex::default(),
+            books: Mutex::new(Books { index, ..Books::default() }),
+            condition: Mutex::default(),
+            tally: Tally::default(),
+            passing: AtomicU64::new(0),
+            warmed: Notify::new(),
+        }
     }
 
     /// Segments of a rendition that are stored.
     pub fn segments(&self, file: FileId, rendition: &str) -> Vec<u32> {
-        let first = StoreKey { file, rendition: rendition.into(), segment: Some(0) };
-        let last = StoreKey { segment: Some(u32::MAX), ..first.clone() };
-        self.lock().entries.range(first..=last).filter_map(|(key, _)| key.segment).collect()
+        self.books().index.segments(file, rendition)
     }
 
     /// Whether a piece is there, as far as the index knows.
     pub fn contains(&self, key: &StoreKey) -> bool {
-        self.lock().entries.contains_key(key)
+        self.books().index.made(key).is_some()
     }
 
-    /// The bytes of a stored piece, which then counts as used. A damaged file is removed: `None`. Blocks.
-    pub fn read(&self, key: &StoreKey) -> Option<Bytes> {
-        {
-            let mut index = self.lock();
-            if !index.touch(key) {
+    /// A stored piece, which then counts as used: from memory at once, or from its file, which is read once however
+    /// many ask. A torn file is removed: `None`.
+    pub async fn read(self: &Arc<Self>, key: &StoreKey) -> Option<Read> {
+        let loading = match self.find(key) {
+            Found::InMemory(read) => {
+                self.tally.memory_hits.add(1);
+                return Some(read);
+            }
+            Found::OnDisk(loading) => loading,
+            Found::Nowhere => {
+                self.tally.misses.add(1);
                 return None;
             }
-            // The init is read once per viewer, its segments all the time: it must not age before them.
-            index.touch(&StoreKey { segment: None, ..key.clone() });
-        }
-        let path = self.path(key);
-        match std::fs::read(&path) {
-            Ok(bytes) if boxes::whole(&bytes) => Some(bytes.into()),
-            Ok(_) => {
-                tracing::warn!(path = %path.display(), "a stored segment is torn and will be made again");
-                self.remove(key);
-                None
-            }
-            Err(error) => {
-                if error.kind() != std::io::ErrorKind::NotFound {
-                    tracing::warn!(path = %path.display(), %error, "a stored segment cannot be read");
-                }
-                // What is no longer in the books must not stay on the disk.
-                self.remove(key);
-                None
-            }
-        }
+        };
+        let load = || {
+            let (store, key) = (self.clone(), key.clone());
+            let loaded = tokio::task::spawn_blocking(move || store.load(&key));
+            async move { loaded.await.ok().flatten() }
+        };
+        let piece = loading.get_or_init(load).await.clone();
+        let hits_or_misses = if piece.is_some() { &self.tally.disk_hits } else { &self.tally.misses };
+        hits_or_misses.add(1);
+        Some(Read { piece: piece?, news: true, in_memory: false })
     }
 
-    /// Keeps `pieces`, one after the other, as one file. What has to go for it is returned. Blocks.
-    pub fn write(&self, key: &StoreKey, pieces: &[Bytes]) -> Result<Vec<StoreKey>, StoreError> {
-        let bytes: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let evicted = self.make_room(bytes)?;
-        let path = self.path(key);
-        let failed = |source| StoreError::Write { path: path.clone(), source };
-        let folder = path.parent().unwrap_or(&self.root);
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        // Of its own, should the same segment be written twice at once.
-        let number = self.writes.fetch_add(1, Ordering::Relaxed);
-        let beside = path.with_extension(format!("{number}.new"));
-        let written = std::fs::File::create(&beside).and_then(|mut file| {
-            pieces.iter().try_for_each(|piece| file.write_all(piece))?;
-            std::fs::rename(&beside, &path)
-        });
-        if let Err(source) = written {
-            let _removed = std::fs::remove_file(&beside);
-            return Err(failed(source));
-        }
-        self.lock().insert(key.clone(), bytes);
-        Ok(evicted)
+    /// Keeps `pieces`, one after the other, as one file, making room for it as `index.rs` says. Blocks.
+    pub fn write(&self, key: &StoreKey, pieces: &[Bytes], interest: Interest) -> Written {
+        let mut evicted = Vec::new();
+        let kept = self.keep(key, pieces, interest, &mut evicted);
+        self.tally.evicted.add(evicted.len() as u64);
+        let counted = if kept.is_ok() { &self.tally.files_written } else { &self.tally.not_kept };
+        counted.add(1);
+        self.say(&kept);
+        Written { kept, evicted }
     }
 
     /// Drops everything of a file; the bytes it freed. Blocks.
     pub fn purge(&self, file: FileId) -> u64 {
-        let first = StoreKey { file, rendition: "".into(), segment: None };
-        let keys: Vec<StoreKey> = self
-            .lock()
-            .entries
-            .range(first..)
-            .map(|(key, _)| key.clone())
-            .take_while(|key| key.file == file)
-            .collect();
-        let freed = keys.iter().filter_map(|key| self.remove(key)).sum();
-        let _removed = std::fs::remove_dir_all(self.root.join(file.to_string()));
+        let gone = self.root.join(format!("{}{GONE}", self.name_in_passing()));
+        let (freed, dropped) = {
+            let _changes = self.changes();
+            let _taken = fs::rename(self.root.join(file.to_string()), &gone);
+            let mut books = self.books();
+            (books.index.remove_file(file), books.hot.remove_file(file))
+        };
+        drop(dropped);
+        let _removed = fs::remove_dir_all(gone);
         freed
     }
 
-    pub fn status(&self) -> StoreStatus {
-        let index = self.lock();
-        StoreStatus { bytes: index.bytes, limit: self.limits.size, pieces: index.entries.len() }
-    }
-
-    /// Stored bytes.
-    pub fn bytes(&self) -> u64 {
-        self.lock().bytes
-    }
-
-    /// Evicts until `bytes` more fit both below the cap and beside what others keep on the disk.
-    fn make_room(&self, bytes: u64) -> Result<Vec<StoreKey>, StoreError> {
-        let full = || StoreError::Full { path: self.root.clone() };
-        if bytes > self.limits.size {
-            return Err(full());
-        }
-        let mut evicted = Vec::new();
+    /// Drops from memory what nobody uses any more, for as long as it is polled.
+    pub async fn keep_cool(&self) {
         loop {
-            let tight =
-                self.free_bytes().is_some_and(|free| free < self.limits.min_free.saturating_add(bytes));
-            let oldest = {
-                let index = self.lock();
-                if index.bytes + bytes <= self.limits.size && !tight {
-                    return Ok(evicted);
-                }
-                index.order.values().next().cloned()
-            };
-            let oldest = oldest.ok_or_else(full)?;
-            self.remove(&oldest);
-            evicted.push(oldest);
+            self.warmed.notified().await;
+            while self.counters().memory_bytes > 0 {
+                tokio::time::sleep(COOLING).await;
+                self.cool(Instant::now());
+            }
+            // The allocator would keep for itself what an audience needed.
+            heap::give_back();
         }
     }
 
-    fn remove(&self, key: &StoreKey) -> Option<u64> {
-        let bytes = self.lock().remove(key);
-        let _removed = std::fs::remove_file(self.path(key));
-        bytes
+    /// Bytes that may be stored.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limits.size
+    }
+
+    pub fn counters(&self) -> Counters {
+        let books = self.books();
+        Counters {
+            bytes: books.index.bytes(),
+            pieces: books.index.pieces(),
+            memory_bytes: books.hot.bytes(),
+            ..self.tally.counters()
+        }
+    }
+
+    /// Drops from memory what has not been used for a while at the time `now`.
+    pub(super) fn cool(&self, now: Instant) {
+        let dropped = self.books().hot.cool(now);
+        drop(dropped);
+    }
+
+    /// The same store once the disk has filled up.
+    #[cfg(test)]
+    pub(super) fn with_min_free(self: Arc<Self>, min_free: u64) -> Arc<Self> {
+        let mut store = Arc::into_inner(self).expect("nobody else has it");
+        store.limits.min_free = min_free;
+        Arc::new(store)
+    }
+
+    fn find(&self, key: &StoreKey) -> Found {
+        let (mut books, now) = (self.books(), Instant::now());
+        if let Some((piece, news)) = books.hot.read(key, now) {
+            if news {
+                books.index.read(key, now);
+            }
+            return Found::InMemory(Read { piece, news, in_memory: true });
+        }
+        if books.index.made(key).is_none() {
+            return Found::Nowhere;
+        }
+        books.index.read(key, now);
+        Found::OnDisk(books.loading.entry(key.clone()).or_default().clone())
+    }
+
+    /// Reads a file into memory. Blocks.
+    fn load(&self, key: &StoreKey) -> Option<Piece> {
+        let (made, dropped);
+        let piece = {
+            made = self.books().index.made(key);
+            made.and_then(|made| self.read_file(key, made))
+        };
+        {
+            let mut books = self.books();
+            books.loading.remove(key);
+            // Unless it was removed or made again meanwhile.
+            let current = made.is_some() && books.index.made(key) == made;
+            dropped = match &piece {
+                Some(piece) if current => self.heat(&mut books, key, piece.clone(), Use::Read),
+                _ => Dropped::new(),
+            };
+        }
+        drop(dropped);
+        piece
+    }
+
+    fn read_file(&self, key: &StoreKey, made: u64) -> Option<Piece> {
+        let path = key.path(&self.root);
+        self.tally.files_read.add(1);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let piece = seal::open(bytes.into());
+                if piece.is_none() {
+                    self.tally.torn.add(1);
+                    tracing::warn!(path = %path.display(), "a stored segment is torn and will be made again");
+                    self.forget(key, made);
+                }
+                piece
+            }
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    tracing::warn!(path = %path.display(), %error, "a stored segment cannot be read");
+                }
+                // What is no longer in the books must not stay on the disk.
+                self.forget(key, made);
+                None
+            }
+        }
+    }
+
+    /// Removes a piece, unless it was made again since.
+    fn forget(&self, key: &StoreKey, made: u64) {
+        let _changes = self.changes();
+        if self.books().index.made(key) == Some(made) {
+            let _may_be_gone = self.unlink(key);
+            self.books().index.remove(key);
+        }
+    }
+
+    fn keep(
+        &self,
+        key: &StoreKey,
+        pieces: &[Bytes],
+        interest: Interest,
+        evicted: &mut Vec<StoreKey>,
+    ) -> Result<(), StoreError> {
+        let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let bytes = length + SEAL_BYTES;
+        let mut room = self.make_room(key, bytes, interest, evicted)?;
+        let checksum = checksum(pieces);
+        let seal = seal::seal(length, checksum);
+        let mut write = || self.write_file(key, pieces, checksum, &seal, interest, &mut room);
+        let written = match write() {
+            // No guard saw it coming: a quota, or somebody who writes at the same time.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                self.guard(bytes, key, interest, evicted)?;
+                write()
+            }
+            written => written,
+        };
+        written.map_err(|source| match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.full(),
+            _ => StoreError::Write { path: key.path(&self.root), source },
+        })
+    }
+
+    fn write_file(
+        &self,
+        key: &StoreKey,
+        pieces: &[Bytes],
+        checksum: u32,
+        seal: &[u8],
+        interest: Interest,
+        room: &mut Room<'_>,
+    ) -> io::Result<()> {
+        // Outside the folders that a purge takes away.
+        let beside = self.root.join(format!("{}{UNFINISHED}", self.name_in_passing()));
+        let written = (|| {
+            fs::create_dir_all(&self.root)?;
+            let mut file = File::create(&beside)?;
+            pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+            file.write_all(seal)?;
+            self.publish(key, &beside, Piece::joined(pieces, checksum), interest, room)
+        })();
+        if written.is_err() {
+            let _removed = fs::remove_file(&beside);
+        }
+        written
+    }
+
+    /// Gives a written file its name, and puts it into the books.
+    fn publish(
+        &self,
+        key: &StoreKey,
+        beside: &Path,
+        piece: Piece,
+        interest: Interest,
+        room: &mut Room<'_>,
+    ) -> io::Result<()> {
+        let dropped = {
+            let _changes = self.changes();
+            fs::create_dir_all(key.folder(&self.root))?;
+            fs::rename(beside, key.path(&self.root))?;
+            let (mut books, now) = (self.books(), Instant::now());
+            books.index.unreserve(std::mem::take(&mut room.bytes));
+            books.index.insert(key, piece.len() + SEAL_BYTES, interest, now);
+            self.heat(&mut books, key, piece, Use::Made)
+        };
+        drop(dropped);
+        Ok(())
+    }
+
+    fn heat(&self, books: &mut Books, key: &StoreKey, piece: Piece, last: Use) -> Dropped {
+        let cold = books.hot.bytes() == 0;
+        let dropped = books.hot.put(key.clone(), piece, last, Instant::now());
+        if cold {
+            self.warmed.notify_one();
+        }
+        dropped
+    }
+
+    /// Makes room for `bytes` both below the cap and beside what others keep on the disk.
+    fn make_room(
+        &self,
+        key: &StoreKey,
+        bytes: u64,
+        interest: Interest,
+        evicted: &mut Vec<StoreKey>,
+    ) -> Result<Room<'_>, StoreError> {
+        let (over, room, reserved) = {
+            let mut books = self.books();
+            let over = books.index.over_cap(bytes, self.limits.size).ok_or_else(|| self.full())?;
+            books.index.reserve(bytes);
+            (over, Room { store: self, bytes }, books.index.reserved())
+        };
+        self.evict(over, evicted)?;
+        let wanted = self.limits.min_free.saturating_add(reserved);
+        let short = self.free_bytes().map_or(0, |free| wanted.saturating_sub(free));
+        if short > 0 {
+            self.guard(short, key, interest, evicted)?;
+        }
+        Ok(room)
+    }
+
+    /// Frees `bytes` of the disk for a new piece, from what is worth less.
+    fn guard(
+        &self,
+        bytes: u64,
+        key: &StoreKey,
+        interest: Interest,
+        evicted: &mut Vec<StoreKey>,
+    ) -> Result<(), StoreError> {
+        let going = self.books().index.for_guard(bytes, key, interest, Instant::now());
+        match going {
+            Ok(enough) => self.evict(enough, evicted),
+            Err(all_there_is) => {
+                self.evict(all_there_is, evicted)?;
+                Err(self.full())
+            }
+        }
+    }
+
+    fn evict(&self, keys: Vec<StoreKey>, evicted: &mut Vec<StoreKey>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let _changes = self.changes();
+        for key in keys {
+            // What cannot be removed is still there to be read.
+            self.unlink(&key).map_err(|source| StoreError::Write { path: key.path(&self.root), source })?;
+            let mut books = self.books();
+            books.index.remove(&key);
+            let dropped = books.hot.remove(&key);
+            drop(books);
+            drop(dropped);
+            evicted.push(key);
+        }
+        Ok(())
+    }
+
+    /// Removes a file, and its folders when they are empty then.
+    fn unlink(&self, key: &StoreKey) -> io::Result<()> {
+        match fs::remove_file(key.path(&self.root)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let folder = key.folder(&self.root);
+        if fs::remove_dir(&folder).is_ok() {
+            let _removed_if_empty = folder.parent().map(fs::remove_dir);
+        }
+        Ok(())
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -254,128 +452,48 @@ impl SegmentStore {
         Some(status.f_bavail * status.f_frsize)
     }
 
-    fn path(&self, key: &StoreKey) -> PathBuf {
-        let name = key.segment.map_or_else(|| "init.mp4".to_owned(), |segment| format!("{segment}.m4s"));
-        self.root.join(key.file.to_string()).join(&*key.rendition).join(name)
+    fn full(&self) -> StoreError {
+        StoreError::Full { path: self.root.clone() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    fn say(&self, kept: &Result<(), StoreError>) {
+        let outcome = match kept {
+            Ok(()) => Ok(()),
+            Err(StoreError::Full { .. }) => Err(Trouble::Full),
+            Err(StoreError::Write { .. }) => Err(Trouble::Disk),
+        };
+        let say =
+            self.condition.lock().unwrap_or_else(PoisonError::into_inner).after(outcome, Instant::now());
+        match (say, kept) {
+            (Some(Say::NotKept { pieces }), Err(error)) => {
+                tracing::warn!(%error, pieces, "segments are not kept");
+            }
+            (Some(Say::Kept), _) => tracing::info!("segments are kept again"),
+            _ => {}
+        }
+    }
+
+    fn name_in_passing(&self) -> u64 {
+        self.passing.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key_of(root: &Path, path: &Path) -> Option<StoreKey> {
-    let mut parts = path.strip_prefix(root).ok()?.iter().map(|part| part.to_str());
-    let (file, rendition, name) = (parts.next()??, parts.next()??, parts.next()??);
-    let segment = match name {
-        "init.mp4" => None,
-        _ => Some(name.strip_suffix(".m4s")?.parse().ok()?),
-    };
-    Some(StoreKey { file: file.parse().ok()?, rendition: rendition.into(), segment })
+/// Room for a piece on its way to the disk, given back unless the piece has taken it.
+struct Room<'a> {
+    store: &'a SegmentStore,
+    bytes: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn piece(length: u8) -> Bytes {
-        let mut bytes = vec![0, 0, 0, length, b'm', b'd', b'a', b't'];
-        bytes.resize(length.into(), 7);
-        bytes.into()
-    }
-
-    fn key(file: FileId, segment: u32) -> StoreKey {
-        StoreKey { file, rendition: "v720-0123456789ab".into(), segment: Some(segment) }
-    }
-
-    fn open(root: &Path, size: u64) -> SegmentStore {
-        SegmentStore::open(root, Limits { size, min_free: 0 }).expect("a store")
-    }
-
-    #[test]
-    fn what_was_written_is_there_after_a_restart() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 1000);
-        store.write(&key(file, 3), &[piece(20), piece(30)]).expect("written");
-        store.write(&StoreKey { segment: None, ..key(file, 0) }, &[piece(9)]).expect("written");
-        drop(store);
-        let store = open(folder.path(), 1000);
-        assert_eq!(store.segments(file, "v720-0123456789ab"), [3]);
-        assert_eq!(store.read(&key(file, 3)).map(|bytes| bytes.len()), Some(50));
-        assert_eq!(store.bytes(), 59);
-        assert_eq!(store.purge(file), 59);
-        assert_eq!(store.read(&key(file, 3)), None);
-    }
-
-    #[test]
-    fn the_least_recently_used_makes_room() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 100);
-        (0..3).for_each(|n| assert_eq!(store.write(&key(file, n), &[piece(30)]).expect("written"), []));
-        assert!(store.read(&key(file, 0)).is_some());
-        assert_eq!(store.write(&key(file, 3), &[piece(30)]).expect("written"), [key(file, 1)]);
-        assert!(store.read(&key(file, 1)).is_none());
-        assert!(store.read(&key(file, 0)).is_some());
-    }
-
-    #[test]
-    fn a_torn_file_is_no_segment_and_a_half_written_one_is_swept_up() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 1000);
-        store.write(&key(file, 0), &[piece(40)]).expect("written");
-        let path = store.path(&key(file, 0));
-        std::fs::write(&path, &piece(40)[..25]).expect("torn");
-        std::fs::write(path.with_file_name("1.new"), b"half").expect("half written");
-        drop(store);
-        let store = open(folder.path(), 1000);
-        assert_eq!(store.read(&key(file, 0)), None);
-        assert_eq!(store.segments(file, "v720-0123456789ab"), [] as [u32; 0]);
-        assert!(!path.with_file_name("1.new").exists());
-    }
-
-    #[test]
-    fn an_init_stays_as_long_as_its_segments_are_read() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 100);
-        let init = StoreKey { segment: None, ..key(file, 0) };
-        store.write(&init, &[piece(9)]).expect("written");
-        (0..20).for_each(|n| {
-            store.write(&key(file, n), &[piece(30)]).expect("written");
-            assert!(store.read(&key(file, n)).is_some());
-        });
-        assert!(store.contains(&init));
-    }
-
-    #[test]
-    fn what_is_larger_than_the_store_evicts_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 100);
-        store.write(&key(file, 0), &[piece(30)]).expect("written");
-        assert!(matches!(store.write(&key(file, 1), &[piece(101)]), Err(StoreError::Full { .. })));
-        assert!(store.contains(&key(file, 0)));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_neither_in_the_books_nor_on_the_disk() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = FileId::random();
-        let store = open(folder.path(), 100);
-        store.write(&key(file, 0), &[piece(30)]).expect("written");
-        std::fs::remove_file(store.path(&key(file, 0))).expect("removed");
-        assert_eq!(store.read(&key(file, 0)), None);
-        assert_eq!(store.bytes(), 0);
-    }
-
-    #[test]
-    fn a_full_disk_keeps_nothing_and_says_so() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = SegmentStore::open(folder.path(), Limits { size: 1000, min_free: u64::MAX / 2 })
-            .expect("a store");
-        assert!(matches!(store.write(&key(FileId::random(), 0), &[piece(10)]), Err(StoreError::Full { .. })));
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.store.books().index.unreserve(self.bytes);
     }
 }

@@ -8,6 +8,7 @@ use crate::encoder::error::StreamError;
 use crate::encoder::spec;
 use crate::encoder::state::{Event, RenditionIndex};
 use crate::isobmff::init_segment;
+use crate::store::Interest;
 
 impl Actor {
     /// Init segments that the facts give, or an earlier head left in the store.
@@ -18,7 +19,7 @@ impl Actor {
                 .map(|entry| Bytes::from(init_segment(&entry, rendition.cuts.timescale)));
             let init = match known {
                 Some(init) => Some(init),
-                None => self.shared.read(self.key(index, None)).await,
+                None => self.shared.store.read(&self.key(index, None)).await.map(|read| read.piece.bytes),
             };
             if let Some(init) = init {
                 self.inits[index] = Init::Known(init);
@@ -64,11 +65,7 @@ impl Actor {
             let _gone = reply.send(Ok(init.clone()));
         });
         let (shared, key) = (self.shared.clone(), self.key(rendition, None));
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = shared.store.write(&key, &[init]) {
-                tracing::warn!(%error, "an init segment is not kept");
-            }
-        });
+        tokio::task::spawn_blocking(move || shared.store.write(&key, &[init], Interest::Watched));
     }
 
     pub(super) fn refuse_init(&mut self, rendition: usize, error: &StreamError) {

@@ -6,30 +6,41 @@ use tokio::sync::watch;
 use super::{Actor, MAX_UNSTORED_BYTES, Stored};
 use crate::encoder::state::RenditionIndex;
 use crate::encoder::types::Filling;
+use crate::store::Interest;
 
 impl Actor {
     /// Writes a whole segment to the store; it stays in memory until it is there.
     pub(super) fn keep(&mut self, rendition: usize, segment: u32, pieces: Vec<Bytes>) {
+        let read =
+            self.growing.get(&(rendition, segment)).is_some_and(|filling| filling.receiver_count() > 0);
+        self.write(rendition, segment, pieces, if read { Interest::Watched } else { Interest::Ahead });
+    }
+
+    /// Somebody reads a segment that only memory holds: look-ahead then, for which there was no room, but now it is
+    /// worth more.
+    pub(super) fn keep_read(&mut self, rendition: usize, segment: u32) {
+        let key = (rendition, segment);
+        let unkept = self.unkept_ahead.remove(&key);
+        if let Some(filling) = self.growing.get(&key).filter(|_| unkept) {
+            let pieces = filling.borrow().fragments.clone();
+            self.write(rendition, segment, pieces, Interest::Watched);
+        }
+    }
+
+    fn write(&mut self, rendition: usize, segment: u32, pieces: Vec<Bytes>, interest: Interest) {
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.writing += bytes;
         let (shared, stored, key) =
             (self.shared.clone(), self.stored.clone(), self.key(rendition, Some(segment)));
         tokio::task::spawn_blocking(move || {
-            let (kept, evicted) = match shared.store.write(&key, &pieces) {
-                Ok(evicted) => (true, evicted),
-                Err(error) => {
-                    tracing::warn!(%error, "a segment is not kept");
-                    (false, Vec::new())
-                }
-            };
-            shared.telemetry.evictions.add(evicted.len() as u64);
-            let _actor_gone = stored.send(Stored { rendition, segment, bytes, kept, evicted });
+            let written = shared.store.write(&key, &pieces, interest);
+            let _actor_gone = stored.send(Stored { rendition, segment, bytes, interest, written });
         });
     }
 
     pub(super) fn after_write(&mut self, stored: Stored) {
         self.writing -= stored.bytes;
-        for key in stored.evicted.iter().filter(|key| key.file == self.record.id) {
+        for key in stored.written.evicted.iter().filter(|key| key.file == self.record.id) {
             let index = self.renditions.iter().position(|rendition| rendition.id.0 == key.rendition);
             if let (Some(index), Some(segment)) = (index, key.segment) {
                 self.state.set_stored(RenditionIndex(index), segment, false);
@@ -37,12 +48,17 @@ impl Actor {
         }
         let key = (stored.rendition, stored.segment);
         self.unstored.retain(|unstored| *unstored != key);
+        self.unkept_ahead.remove(&key);
         // Unless it is being made once more.
-        if stored.kept && self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
+        let kept = stored.written.kept.is_ok();
+        if kept && self.growing.get(&key).is_some_and(|filling| filling.borrow().end.is_some()) {
             self.growing.remove(&key);
         }
-        if !stored.kept {
+        if !kept {
             self.unstored.push_back(key);
+            if stored.interest == Interest::Ahead {
+                self.unkept_ahead.insert(key);
+            }
         }
         let held = |key: &(usize, u32)| self.growing.get(key).map_or(0, bytes_of);
         let mut bytes: u64 = self.unstored.iter().map(held).sum();
@@ -51,6 +67,7 @@ impl Actor {
             && let Some(key) = self.unstored.pop_front()
         {
             bytes -= self.growing.remove(&key).as_ref().map_or(0, bytes_of);
+            self.unkept_ahead.remove(&key);
             self.state.set_stored(RenditionIndex(key.0), key.1, false);
         }
     }
@@ -58,6 +75,7 @@ impl Actor {
     /// Drops the segments that only memory holds; the bytes it freed.
     pub(super) fn drop_unstored(&mut self) -> u64 {
         let mut freed = 0;
+        self.unkept_ahead.clear();
         for (rendition, segment) in std::mem::take(&mut self.unstored) {
             if let Some(filling) = self.growing.remove(&(rendition, segment)) {
                 freed += bytes_of(&filling);

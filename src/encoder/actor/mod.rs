@@ -5,7 +5,7 @@ mod inits;
 mod keeping;
 mod live;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::encoder::telemetry::{EndCause, Observer};
 use crate::encoder::types::{Filling, HeadState, HeadStatus, LiveStatus, SegmentReader, StopReport};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
-use crate::store::StoreKey;
+use crate::store::{Interest, StoreKey, Written};
 use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::WorkerError;
 use crate::worker::protocol::{Failure, FailureKind, Report};
@@ -111,6 +111,8 @@ pub struct Actor {
     growing: HashMap<(usize, u32), watch::Sender<Filling>>,
     /// Whole segments that the store did not take, oldest first.
     unstored: VecDeque<(usize, u32)>,
+    /// Those of them that were made ahead of their readers, until somebody reads them.
+    unkept_ahead: HashSet<(usize, u32)>,
     /// Bytes being written.
     writing: u64,
     inits: Vec<Init>,
@@ -147,8 +149,8 @@ struct Stored {
     rendition: usize,
     segment: u32,
     bytes: u64,
-    kept: bool,
-    evicted: Vec<StoreKey>,
+    interest: Interest,
+    written: Written,
 }
 
 /// How others reach the encoder of a file.
@@ -185,6 +187,7 @@ pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presenta
             heads: HashMap::new(),
             growing: HashMap::new(),
             unstored: VecDeque::new(),
+            unkept_ahead: HashSet::new(),
             writing: 0,
             tries: HashMap::new(),
             expected_at: 0,
@@ -355,6 +358,7 @@ impl Actor {
             && filling.borrow().end.is_some()
         {
             self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
+            self.keep_read(rendition, segment);
             return Ok(Some(SegmentReader::new(filling.clone(), None)));
         }
         if filling.is_none() && self.shared.store.contains(&self.key(rendition, Some(segment))) {

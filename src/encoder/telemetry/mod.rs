@@ -169,9 +169,6 @@ pub struct Telemetry {
     pub waiting: Gauge,
     /// Heads that wait for room on the box.
     pub queued_heads: Gauge,
-    pub store_hits: Counter,
-    pub store_misses: Counter,
-    pub evictions: Counter,
     /// Heads get numbers, from one.
     last_head: AtomicU64,
     events: broadcast::Sender<StreamEvent>,
@@ -186,9 +183,6 @@ impl Default for Telemetry {
             waits: Histogram::default(),
             waiting: Gauge::default(),
             queued_heads: Gauge::default(),
-            store_hits: Counter::default(),
-            store_misses: Counter::default(),
-            evictions: Counter::default(),
             last_head: AtomicU64::default(),
             events: broadcast::Sender::new(EVENTS),
         }

@@ -34,7 +34,7 @@ fn exposed(context: &Context) -> String {
     heads(&mut out, &context.encoders.heads(), telemetry, &status);
     work(&mut out, telemetry);
     requests(&mut out, telemetry);
-    store(&mut out, telemetry, &status);
+    store(&mut out, &status);
     workers(&mut out, &(context.workers)());
     scan(&mut out, &context.libraries.scan_status());
     process::write(&mut out);
@@ -121,22 +121,29 @@ fn requests(out: &mut Exposition, telemetry: &Telemetry) {
     out.gauge("millrace_requests_waiting", "Requests that wait for a first fragment now.").value(waiting);
 }
 
-fn store(out: &mut Exposition, telemetry: &Telemetry, status: &EncoderStatus) {
+fn store(out: &mut Exposition, status: &EncoderStatus) {
     let store = status.store;
-    out.gauge("millrace_store_bytes", "Bytes that are stored.").value(store.bytes as f64);
-    out.gauge("millrace_store_limit_bytes", "Bytes that may be stored.").value(store.limit as f64);
-    let help = "Segments and init segments that are stored.";
-    out.gauge("millrace_store_segments", help).value(store.pieces as f64);
-    for (name, help, counter) in [
-        (
-            "millrace_store_hits_total",
-            "Segments that were asked of the store, which had them.",
-            &telemetry.store_hits,
-        ),
-        ("millrace_store_misses_total", "Segments that the store did not have.", &telemetry.store_misses),
-        ("millrace_store_evictions_total", "Segments that made room for others.", &telemetry.evictions),
+    for (name, help, value) in [
+        ("millrace_store_bytes", "Bytes that are stored.", store.bytes),
+        ("millrace_store_limit_bytes", "Bytes that may be stored.", status.store_limit),
+        ("millrace_store_segments", "Segments and init segments that are stored.", store.pieces),
+        ("millrace_store_memory_bytes", "Bytes of them that are also held in memory.", store.memory_bytes),
     ] {
-        out.counter(name, help).value(counter.get() as f64);
+        out.gauge(name, help).value(value as f64);
+    }
+    let help = "Segments that were asked of the store, which had them.";
+    out.counter("millrace_store_hits_total", help)
+        .with(&[("from", "memory")], store.memory_hits as f64)
+        .with(&[("from", "disk")], store.disk_hits as f64);
+    for (name, help, value) in [
+        ("millrace_store_misses_total", "Segments that the store did not have.", store.misses),
+        ("millrace_store_evictions_total", "Segments that made room for others.", store.evicted),
+        ("millrace_store_files_read_total", "Files read; readers at once share one.", store.files_read),
+        ("millrace_store_files_written_total", "Files written.", store.files_written),
+        ("millrace_store_not_kept_total", "Segments for which there was no room.", store.not_kept),
+        ("millrace_store_torn_total", "Files found torn, and made again.", store.torn),
+    ] {
+        out.counter(name, help).value(value as f64);
     }
 }
 

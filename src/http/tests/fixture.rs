@@ -21,12 +21,12 @@ use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError,
+    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError, Whole,
 };
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
 use crate::rendition::Presentation;
-use crate::store::StoreStatus;
+use crate::store::Counters;
 use crate::timeline::SegmentIndex;
 use crate::worker::{Death, PoolStatus};
 
@@ -81,16 +81,16 @@ impl Segment for FakeSegment {
         })
     }
 
-    fn whole(&self) -> Option<Vec<Bytes>> {
+    fn whole(&self) -> Option<Whole> {
         let growth = self.growth.borrow();
-        matches!(growth.end, Some(Ok(()))).then(|| growth.fragments.clone())
+        matches!(growth.end, Some(Ok(()))).then(|| Whole::new(growth.fragments.clone()))
     }
 
-    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+    fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>> {
         Box::pin(async {
             let growth = self.growth.wait_for(|growth| growth.end.is_some()).await;
             let growth = growth.expect("the test keeps the sender").clone();
-            growth.end.expect("it has ended").map(|()| growth.fragments)
+            growth.end.expect("it has ended").map(|()| Whole::new(growth.fragments))
         })
     }
 
@@ -189,8 +189,8 @@ impl Streams for FakeStreams {
     }
 
     fn status(&self) -> EncoderStatus {
-        let store = StoreStatus { bytes: 700, limit: 1000, pieces: 7 };
-        EncoderStatus { max_heads: 8, store }
+        let store = Counters { bytes: 700, pieces: 7, memory_hits: 5, evicted: 6, ..Counters::default() };
+        EncoderStatus { max_heads: 8, store, store_limit: 1000 }
     }
 
     fn telemetry(&self) -> &Telemetry {
