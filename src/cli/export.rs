@@ -116,7 +116,7 @@ impl Made {
             spec::head_spec(&local.info, rendition, profiles, 0, SegmentIndex(0), SegmentIndex(count));
         let (spec, profile) =
             planned.ok_or_else(|| Trouble(format!("no profile can make {}", rendition.id)))?;
-        let worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;
+        let mut worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;
         let request = Request::Head(Box::new(spec));
         worker.send(&request, Some(&local.file)).await.map_err(|error| Trouble(error.to_string()))?;
         let label = format!("{} ({profile})", rendition.id.kind());

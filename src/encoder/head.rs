@@ -1,7 +1,5 @@
 //! Drives one head: a worker from its start to its end. Dropping the task kills the process.
 
-use std::fs::File;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -9,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 pub use super::state::HeadId;
 use crate::timeline::SegmentIndex;
 use crate::worker::protocol::{HeadSpec, Report, Request};
-use crate::worker::{Worker, WorkerError, WorkerPool};
+use crate::worker::{Source, Worker, WorkerError, WorkerPool};
 
 /// When a head that has room to write is taken for hanging.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +56,7 @@ pub struct HeadTask {
     pub head: HeadId,
     pub pool: WorkerPool,
     pub spec: HeadSpec,
-    pub source: Arc<File>,
+    pub source: Source,
     pub goal: watch::Receiver<u32>,
     pub events: mpsc::Sender<(HeadId, HeadEvent)>,
     pub stall: Stall,
@@ -79,7 +77,7 @@ async fn run(
     head: HeadId,
     pool: &WorkerPool,
     spec: HeadSpec,
-    source: &File,
+    source: &Source,
     mut goal: watch::Receiver<u32>,
     events: &mpsc::Sender<(HeadId, HeadEvent)>,
     stall: Stall,
@@ -87,7 +85,7 @@ async fn run(
     let mut made = spec.start.0.checked_sub(1);
     let mut worker = pool.take().await?;
     tracing::debug!(head = head.0, pid = worker.pid(), "head starts");
-    tell(&worker, &Request::Head(Box::new(spec)), Some(source), stall).await?;
+    tell(&mut worker, &Request::Head(Box::new(spec)), Some(source), stall).await?;
     let mut progress = Progress { stall, made: Instant::now() };
     loop {
         let paused = made.is_some_and(|made| made >= *goal.borrow());
@@ -98,7 +96,7 @@ async fn run(
                     return Ok(());
                 }
                 let segment = SegmentIndex(*goal.borrow_and_update());
-                tell(&worker, &Request::Goal { segment }, None, stall).await?;
+                tell(&mut worker, &Request::Goal { segment }, None, stall).await?;
                 if paused {
                     progress.made = Instant::now();
                 }
@@ -128,9 +126,9 @@ async fn run(
 
 /// A worker that hangs does not read either: a request must not wait for it longer than for its fragments.
 async fn tell(
-    worker: &Worker,
+    worker: &mut Worker,
     request: &Request,
-    source: Option<&File>,
+    source: Option<&Source>,
     stall: Stall,
 ) -> Result<(), WorkerError> {
     let sent = tokio::time::timeout(stall.silence, worker.send(request, source)).await;

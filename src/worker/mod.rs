@@ -8,8 +8,10 @@ pub mod prober;
 pub mod process;
 pub mod protocol;
 pub mod sandbox;
+pub mod source;
 pub mod wire;
 
 pub use pool::WorkerPool;
 pub use prober::WorkerProber;
 pub use process::{Launch, Worker, WorkerError};
+pub use source::{ReadRemote, Source};
