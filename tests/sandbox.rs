@@ -234,7 +234,7 @@ fn drive(until: u32, stall: Stall, on_fragment: impl Fn()) -> Option<WorkerError
         let (_nobody, starting) = watch::channel(0);
         let (events, mut happened) = mpsc::channel(4);
         let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("room");
-        let source = Arc::new(film.file.try_clone().expect("a descriptor"));
+        let source = film.file.clone();
         let spec = first_head(&film, until);
         let head = HeadId(1);
         let task = HeadTask { head, pool, spec, source, orders, events, starting, hush: None, stall, permit };

@@ -114,7 +114,7 @@ impl Made {
         let planned = spec::head_spec(&local.info, rendition, profiles, 0, spec::Stretch::whole(rendition));
         let (spec, profile) =
             planned.ok_or_else(|| Trouble(format!("no profile can make {}", rendition.id)))?;
-        let worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;
+        let mut worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;
         let request = Request::Head(Box::new(spec));
         worker.send(&request, Some(&local.file)).await.map_err(|error| Trouble(error.to_string()))?;
         let label = format!("{} ({profile})", rendition.id.kind());

@@ -10,8 +10,8 @@ use crate::media::{KeyframeIndex, MediaInfo};
 use crate::pipeline::{ProfileSet, Resolved, set::OVERRIDE_FOLDERS};
 use crate::rendition::{self, Ladder, LadderRung, PlanSettings, Presentation};
 use crate::timeline::CutTargets;
-use crate::worker::WorkerPool;
 use crate::worker::protocol::{Report, Request};
+use crate::worker::{Source, WorkerPool};
 
 /// What stops a command, in words for its user.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ pub async fn profiles(pool: &WorkerPool) -> Result<Profiles, Trouble> {
 
 /// A file on its own, with everything known of it.
 pub struct LocalFile {
-    pub file: File,
+    pub file: Source,
     pub info: Arc<MediaInfo>,
     pub index: KeyframeIndex,
     pub bytes: u64,
@@ -63,6 +63,7 @@ pub async fn probe(pool: &WorkerPool, path: &Path) -> Result<LocalFile, Trouble>
     if !metadata.is_file() {
         return Err(Trouble(format!("{name}: is not a regular file")));
     }
+    let file = Source::from(file);
     match pool.ask(&Request::Probe, Some(&file)).await {
         Ok(Report::Probed { info, index }) => {
             Ok(LocalFile { file, info: Arc::new(*info), index: *index, bytes: metadata.len() })

@@ -1,7 +1,5 @@
 //! Drives one head: a worker from its start to its end. Dropping the task kills the process.
 
-use std::fs::File;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -11,7 +9,7 @@ pub use super::state::{HeadId, Order};
 use crate::isobmff::Fragment;
 use crate::timeline::SegmentIndex;
 use crate::worker::protocol::{HeadSpec, Report, Request};
-use crate::worker::{Worker, WorkerError, WorkerPool};
+use crate::worker::{Source, Worker, WorkerError, WorkerPool};
 
 /// When a head that has room to write is taken for hanging.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +46,7 @@ pub struct HeadTask {
     pub head: HeadId,
     pub pool: WorkerPool,
     pub spec: HeadSpec,
-    pub source: Arc<File>,
+    pub source: Source,
     pub orders: watch::Receiver<Order>,
     pub events: mpsc::Sender<(HeadId, HeadEvent)>,
     /// Heads of the box that start and that somebody waits for.
@@ -128,18 +126,18 @@ impl Stopwatch {
 }
 
 impl Driver {
-    async fn run(&mut self, pool: &WorkerPool, spec: HeadSpec, source: &File) -> Result<(), WorkerError> {
+    async fn run(&mut self, pool: &WorkerPool, spec: HeadSpec, source: &Source) -> Result<(), WorkerError> {
         let mut worker = pool.take().await?;
         tracing::debug!(head = self.head.0, pid = worker.pid(), "head starts");
         let mut until = spec.until.0;
-        self.tell(&worker, &Request::Head(Box::new(spec)), Some(source)).await?;
+        self.tell(&mut worker, &Request::Head(Box::new(spec)), Some(source)).await?;
         let hushed_until = Instant::now() + MAX_HUSH;
         loop {
             let order = *self.orders.borrow_and_update();
             self.step_aside(&worker, order);
             if order.until != until {
                 until = order.until;
-                self.tell(&worker, &Request::Goal { until: SegmentIndex(until) }, None).await?;
+                self.tell(&mut worker, &Request::Goal { until: SegmentIndex(until) }, None).await?;
             }
             let waits = self.next >= until || self.stopped;
             if self.work.run(!waits) {
@@ -181,9 +179,9 @@ impl Driver {
     /// Of one that is no more, the next report tells what it died of.
     async fn tell(
         &self,
-        worker: &Worker,
+        worker: &mut Worker,
         request: &Request,
-        source: Option<&File>,
+        source: Option<&Source>,
     ) -> Result<(), WorkerError> {
         match tokio::time::timeout(self.stall.silence, worker.send(request, source)).await {
             Ok(_sent_or_gone) => Ok(()),

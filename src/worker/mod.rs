@@ -9,9 +9,11 @@ pub mod prober;
 pub mod process;
 pub mod protocol;
 pub mod sandbox;
+pub mod source;
 pub mod wire;
 
 pub use deaths::Death;
 pub use pool::{PoolStatus, WorkerPool};
 pub use prober::WorkerProber;
 pub use process::{Launch, Worker, WorkerError};
+pub use source::{ReadRemote, Source};

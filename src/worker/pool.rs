@@ -1,6 +1,5 @@
 //! Workers for everybody: one spare is kept initialised, so that a start costs no process launch.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use super::deaths::{Death, Deaths};
 use super::process::{Launch, Spawner, Worker, WorkerError};
 use super::protocol::{Report, Request};
 use super::sandbox::SandboxReport;
+use super::source::Source;
 
 /// Spares: picture and sound of a stream start together.
 const SPARES: usize = 2;
@@ -111,7 +111,7 @@ impl WorkerPool {
     }
 
     /// Sends one request to a worker of its own and returns its answer; the process ends with it.
-    pub async fn ask(&self, request: &Request, source: Option<&File>) -> Result<Report, WorkerError> {
+    pub async fn ask(&self, request: &Request, source: Option<&Source>) -> Result<Report, WorkerError> {
         let deadline = if matches!(request, Request::Scan { .. }) { SCAN_DEADLINE } else { JOB_DEADLINE };
         let answer = async {
             let mut worker = self.take().await?;

@@ -16,6 +16,7 @@ use super::deaths::{Death, Deaths};
 use super::memory::MemoryWatch;
 use super::protocol::{Failure, Report, Request};
 use super::sandbox::SandboxStatus;
+use super::source::{READ_DEADLINE, Reads, Source};
 use super::wire::{self, Frame, WireError};
 
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,8 @@ pub struct Launch {
     pub registry: Option<PathBuf>,
     /// Memory that a worker at work may hold.
     pub resident_bytes: u64,
+    /// How long a read of a remote source may take.
+    pub read_deadline: Duration,
 }
 
 impl Launch {
@@ -62,7 +65,7 @@ impl Launch {
     pub const RESIDENT_BYTES: u64 = 3 << 29;
 
     pub fn new(program: PathBuf, registry: Option<PathBuf>) -> Self {
-        Self { program, registry, resident_bytes: Self::RESIDENT_BYTES }
+        Self { program, registry, resident_bytes: Self::RESIDENT_BYTES, read_deadline: READ_DEADLINE }
     }
 }
 
@@ -140,6 +143,7 @@ pub struct Worker {
     process: Process,
     sandbox: SandboxStatus,
     heard: Instant,
+    reads: Reads,
     socket: UnixStream,
     buffer: Vec<u8>,
     /// The owner's books.
@@ -164,6 +168,7 @@ impl Worker {
             process,
             sandbox: SandboxStatus::default(),
             heard: Instant::now(),
+            reads: Reads::new(launch.read_deadline),
             socket,
             buffer: Vec::new(),
             books,
@@ -213,10 +218,25 @@ impl Worker {
         }
     }
 
-    pub async fn send(&self, request: &Request, source: Option<&std::fs::File>) -> Result<(), WorkerError> {
+    /// Sends a request, with the source it is about. A worker always takes what is sent, whatever it does.
+    pub async fn send(&mut self, request: &Request, source: Option<&Source>) -> Result<(), WorkerError> {
         self.memory.start();
-        let bytes = wire::json_frame(request);
-        let mut descriptor: Option<BorrowedFd<'_>> = source.map(AsFd::as_fd);
+        while !self.reads.unsent().is_empty() {
+            self.socket.writable().await.map_err(|_| self.death())?;
+            self.send_answers()?;
+        }
+        match source {
+            Some(Source::Remote(remote)) => {
+                self.reads.of(remote);
+                self.write(&wire::json_frame(&Request::Remote { length: remote.length() }), None).await?;
+                self.write(&wire::json_frame(request), None).await
+            }
+            Some(Source::File(file)) => self.write(&wire::json_frame(request), Some(file.as_fd())).await,
+            None => self.write(&wire::json_frame(request), None).await,
+        }
+    }
+
+    async fn write(&self, bytes: &[u8], mut descriptor: Option<BorrowedFd<'_>>) -> Result<(), WorkerError> {
         let mut sent = 0;
         while sent < bytes.len() {
             let count = self
@@ -233,7 +253,17 @@ impl Worker {
         Ok(())
     }
 
-    /// The next report. Safe to cancel: nothing is lost between calls.
+    /// Sends as much of the answers to reads as the socket takes.
+    fn send_answers(&mut self) -> Result<(), WorkerError> {
+        match self.socket.try_write(self.reads.unsent()) {
+            Ok(count) => self.reads.was_sent(count),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(self.death()),
+        }
+        Ok(())
+    }
+
+    /// The next report; meanwhile the worker's reads are served. Safe to cancel: nothing is lost between calls.
     pub async fn next(&mut self) -> Result<Report, WorkerError> {
         let report = self.receive().await;
         match &report {
@@ -267,12 +297,28 @@ impl Worker {
             match wire::take_frame(&mut self.buffer)? {
                 Some(Frame::Json(body)) => match wire::from_json(&body)? {
                     Report::Working => continue,
+                    Report::Read { id, offset, length } => {
+                        self.reads.begin(id, offset, length)?;
+                        continue;
+                    }
                     report => return Ok(report),
                 },
                 Some(Frame::Fragment(fragment)) => return Ok(Report::Fragment(fragment)),
+                Some(Frame::Answer(_)) => {
+                    return Err(WorkerError::Protocol("an answer nobody asked for".into()));
+                }
                 None => {}
             }
-            self.socket.readable().await.map_err(|_| self.death())?;
+            let answering = !self.reads.unsent().is_empty();
+            let interest =
+                if answering { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let ready = tokio::select! {
+                ready = self.socket.ready(interest) => ready,
+                () = self.reads.answered() => continue,
+            };
+            if ready.map_err(|_| self.death())?.is_writable() && answering {
+                self.send_answers()?;
+            }
             // Fragments are large: read in large pieces.
             self.buffer.reserve(READ_BYTES);
             match self.socket.try_read_buf(&mut self.buffer) {

@@ -1,5 +1,6 @@
 //! What server and worker say to each other. One socket per worker; requests and reports are JSON, fragments
-//! are binary (`wire`). A request that needs the source carries its descriptor.
+//! and bytes of remote sources are binary (`wire`). A request that needs a source carries its descriptor, or follows
+//! [`Request::Remote`].
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub enum Request {
     Head(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
     Goal { until: SegmentIndex },
+    /// The source of the next request is read by [`Report::Read`]; no descriptor comes with it.
+    Remote { length: u64 },
     /// Try to get out of the sandbox. Answered by [`Report::Attempted`].
     Attempt,
 }
@@ -152,6 +155,12 @@ pub enum Report {
     /// What came of trying to get out.
     Attempted {
         attempts: Vec<Attempt>,
+    },
+    /// The bytes of a remote source that the worker needs. Answered by a frame of bytes (`wire`).
+    Read {
+        id: u64,
+        offset: u64,
+        length: u32,
     },
     /// At work, though nothing has been made for a while: frames before the cut are decoded in vain.
     Working,

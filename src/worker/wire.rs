@@ -5,6 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -17,13 +18,24 @@ use crate::timeline::SegmentIndex;
 
 const TAG_JSON: u8 = 0;
 const TAG_FRAGMENT: u8 = 1;
+const TAG_ANSWER: u8 = 2;
 /// A fragment is a fraction of a second of video; a request at most a cut list of a very long film.
 pub const MAX_FRAME_BYTES: usize = 256 << 20;
 const FRAGMENT_HEADER: usize = 4 + 4 + 8 + 8 + 1;
+/// Which read, and whether it went well.
+const ANSWER_HEADER: usize = 8 + 1;
 
 pub enum Frame {
     Json(Vec<u8>),
     Fragment(Fragment),
+    Answer(ReadAnswer),
+}
+
+/// What came of a read of a remote source: its bytes, or why there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadAnswer {
+    pub id: u64,
+    pub outcome: Result<Bytes, String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +63,14 @@ pub fn fragment_frame(fragment: &Fragment) -> Vec<u8> {
     header.extend(fragment.duration.to_le_bytes());
     header.push(u8::from(fragment.independent) | u8::from(fragment.last) << 1);
     frame(TAG_FRAGMENT, &[&header, &fragment.bytes])
+}
+
+pub fn answer_frame(answer: &ReadAnswer) -> Vec<u8> {
+    let body = match &answer.outcome {
+        Ok(bytes) => &bytes[..],
+        Err(message) => message.as_bytes(),
+    };
+    frame(TAG_ANSWER, &[&answer.id.to_le_bytes(), &[u8::from(answer.outcome.is_ok())], body])
 }
 
 fn frame(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -84,8 +104,21 @@ pub fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, WireError> {
     match whole[4] {
         TAG_JSON => Ok(Some(Frame::Json(body.to_vec()))),
         TAG_FRAGMENT => parse_fragment(body).map(|fragment| Some(Frame::Fragment(fragment))),
+        TAG_ANSWER => parse_answer(body).map(|answer| Some(Frame::Answer(answer))),
         tag => Err(WireError::Malformed(format!("unknown tag {tag}"))),
     }
+}
+
+fn parse_answer(body: &[u8]) -> Result<ReadAnswer, WireError> {
+    let Some((header, rest)) = body.split_first_chunk::<ANSWER_HEADER>() else {
+        return Err(WireError::Malformed("a short answer".into()));
+    };
+    let [id @ .., well] = *header;
+    let outcome = match well {
+        0 => Err(String::from_utf8_lossy(rest).into_owned()),
+        _ => Ok(Bytes::copy_from_slice(rest)),
+    };
+    Ok(ReadAnswer { id: u64::from_le_bytes(id), outcome })
 }
 
 fn parse_fragment(body: &[u8]) -> Result<Fragment, WireError> {
@@ -171,6 +204,16 @@ mod tests {
         assert!(buffer.is_empty());
         assert!(take_frame(&mut partial).expect("first").is_some());
         assert!(take_frame(&mut partial).expect("second").is_none());
+    }
+
+    #[test]
+    fn answers_to_reads_cross_the_socket_with_their_bytes_or_the_reason() {
+        for outcome in [Ok(Bytes::from_static(b"bytes")), Ok(Bytes::new()), Err("gone".to_owned())] {
+            let answer = ReadAnswer { id: u64::MAX - 1, outcome };
+            let mut buffer = answer_frame(&answer);
+            assert!(matches!(take_frame(&mut buffer), Ok(Some(Frame::Answer(got))) if got == answer));
+        }
+        assert!(take_frame(&mut vec![3, 0, 0, 0, TAG_ANSWER, 0, 0]).is_err());
     }
 
     #[test]

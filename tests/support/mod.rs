@@ -15,8 +15,8 @@ use millrace::media::{IndexSource, MediaInfo};
 use millrace::pipeline::{ProfileSet, Resolved};
 use millrace::rendition::{self, Ladder, LadderRung, PlanSettings, Presentation, Rendition};
 use millrace::timeline::{CutTargets, SegmentIndex};
-use millrace::worker::WorkerPool;
 use millrace::worker::protocol::{Input, Report, Request};
+use millrace::worker::{Source, WorkerPool};
 use mp4_atom::{Header, ReadAtom, ReadFrom};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -89,7 +89,7 @@ pub struct Film {
     pub path: PathBuf,
     pub info: Arc<MediaInfo>,
     pub plan: Presentation,
-    pub file: File,
+    pub file: Source,
 }
 
 impl Film {
@@ -111,6 +111,8 @@ pub fn film(name: &'static str, arguments: &str) -> Arc<Film> {
 
 async fn probed(path: PathBuf) -> Arc<Film> {
     let file = File::open(&path).expect("the film is there");
+    let file_bytes = file.metadata().expect("metadata").len();
+    let file = Source::from(file);
     let Ok(Report::Probed { info, mut index }) = POOL.ask(&Request::Probe, Some(&file)).await else {
         panic!("{} cannot be probed", path.display());
     };
@@ -142,7 +144,7 @@ async fn probed(path: PathBuf) -> Arc<Film> {
         audio_bps: config.encode.audio_bitrate.bps(),
         decodes: &decodes,
         content_version: "",
-        file_bytes: file.metadata().expect("metadata").len(),
+        file_bytes,
     };
     let info = Arc::new(*info);
     let plan = rendition::plan(&info, &index, &settings).expect("playable");

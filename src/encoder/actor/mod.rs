@@ -26,8 +26,8 @@ use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
 use crate::store::{Interest, StoreKey, Written};
 use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
-use crate::worker::WorkerError;
 use crate::worker::protocol::{Failure, FailureKind, Report};
+use crate::worker::{Source, WorkerError};
 
 pub enum Command {
     Segment {
@@ -432,7 +432,7 @@ impl Actor {
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
         let task = tokio::spawn(async move {
             let source = match shared.open(record).await {
-                Ok(file) => Arc::new(file),
+                Ok(file) => Source::from(file),
                 Err(error) => {
                     let failure = Failure::new(FailureKind::Source, LIBRARY, error);
                     let _gone = events.send((head, HeadEvent::Lost(failure.into()))).await;

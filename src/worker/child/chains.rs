@@ -1,7 +1,6 @@
 //! The pieces heads are put together from, and the two chains of a head that encodes:
 //! `source ! demuxer ! decode ! raw` and `grid ! encode ! parser ! coded`, in one pipeline, joined by the program.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +8,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::source::SourceBytes;
 use super::{demux, failure, sink};
 use crate::media::Container;
 use crate::timeline::Nanos;
@@ -42,7 +42,7 @@ pub struct Texts<'a> {
 }
 
 impl Chains {
-    pub fn new(container: Container, file: Arc<File>, texts: &Texts<'_>) -> Result<Self, Failure> {
+    pub fn new(container: Container, file: Arc<SourceBytes>, texts: &Texts<'_>) -> Result<Self, Failure> {
         let (pipeline, demuxer) = demux::open(container, file)?;
         let decode = format!("{QUEUE} ! {} ! {}", texts.decode, sink::text("raw", texts.raw_buffers));
         let branch = bin(&pipeline, &decode, true)?;

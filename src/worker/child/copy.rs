@@ -1,6 +1,5 @@
 //! Heads that copy: packets as the demuxer gives them, cut at the source's keyframes or codec frames.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use gstreamer as gst;
@@ -9,6 +8,7 @@ use gstreamer_app as gst_app;
 use super::chains::{QUEUE, beyond, bin, named, parser};
 use super::encode_video::codec_data;
 use super::output::HeadOutput;
+use super::source::SourceBytes;
 use super::{demux, sink};
 use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};
 use crate::media::Container;
@@ -22,7 +22,7 @@ const AUDIO_BACK_OFF_NS: Nanos = NANOS_PER_SECOND / 4;
 
 /// True when the source ended before its cut list.
 pub fn video(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     work: &CopyVideo,
     out: &HeadOutput<'_>,
@@ -91,7 +91,7 @@ fn is_packetised(spec: &HeadSpec, codec: &str) -> bool {
 }
 
 fn start(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     parser: &str,
     from_ns: Option<Nanos>,
@@ -132,7 +132,7 @@ fn packet(spec: &HeadSpec, work: &CopyVideo, sample: &gst::Sample) -> Result<Opt
 
 /// True when the source ended before its cut list.
 pub fn audio(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     work: &CopyAudio,
     out: &HeadOutput<'_>,

@@ -1,6 +1,5 @@
 //! From the descriptor to the coded packets of one track, starting near a given time.
 
-use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::failure;
-use super::source::PositionedSource;
+use super::source::{PositionedSource, SourceBytes};
 use crate::media::{Container, TrackNumber};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, FailureKind, Input};
@@ -30,7 +29,7 @@ pub fn demuxer_name(container: Container) -> &'static str {
 }
 
 /// A pipeline with source and demuxer, not yet running.
-pub fn open(container: Container, file: Arc<File>) -> Result<(gst::Pipeline, gst::Element), Failure> {
+pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(gst::Pipeline, gst::Element), Failure> {
     let pipeline = gst::Pipeline::new();
     let source = PositionedSource::new(file);
     let name = demuxer_name(container);

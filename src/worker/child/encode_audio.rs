@@ -1,7 +1,6 @@
 //! A head that encodes sound: PCM on the sample lattice, a lead of codec frames that is thrown away, cuts at
 //! whole codec frames.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +9,7 @@ use gstreamer_app as gst_app;
 
 use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
+use super::source::SourceBytes;
 use super::{failure, sink};
 use crate::isobmff::{Sample, Segmenter};
 use crate::timeline::audio::{LEAD_FRAMES, PcmConformer};
@@ -25,7 +25,7 @@ const SILENCE_SAMPLES: i64 = 48_000;
 
 /// True when the source ended before its cut list; never for sound, whose end is filled with silence.
 pub fn run(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     work: &EncodeAudio,
     out: &HeadOutput<'_>,

@@ -4,7 +4,6 @@
 //! `grid ! encode ! parser ! coded`. The first runs in its own thread; a full queue anywhere holds everything
 //! before it, so a head that waits at its goal costs nothing.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +13,7 @@ use gstreamer_app as gst_app;
 
 use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
+use super::source::SourceBytes;
 use super::{demux, failure, sink};
 use crate::isobmff::{Sample, SampleEntry, Segmenter};
 use crate::timeline::video::{FrameGrid, FrameSlot, VideoConformer};
@@ -39,7 +39,7 @@ impl From<Failure> for Stop {
 
 /// True when the source ended before its cut list.
 pub fn run(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     work: &EncodeVideo,
     out: &HeadOutput<'_>,
@@ -59,7 +59,7 @@ pub fn run(
 }
 
 fn attempt(
-    file: &Arc<File>,
+    file: &Arc<SourceBytes>,
     spec: &HeadSpec,
     work: &EncodeVideo,
     out: &HeadOutput<'_>,

@@ -1,5 +1,5 @@
 //! What runs inside `millrace worker`: one job at a time, requests from the socket on standard input, media
-//! through a descriptor. Never imported by the server's own code paths except for [`run`].
+//! through a descriptor or from the server. Never imported by the server's own code paths except for [`run`].
 
 mod chains;
 mod copy;
@@ -10,6 +10,7 @@ mod failure;
 mod gate;
 mod output;
 mod probe;
+mod remote;
 mod scan;
 mod sink;
 mod source;
@@ -30,6 +31,8 @@ use super::sandbox::{self, SandboxStatus};
 use super::wire::{self, Frame, WireError};
 use gate::Gate;
 use output::Output;
+use remote::RemoteSource;
+use source::SourceBytes;
 
 /// Elements that most jobs use: loaded while the worker waits, so that a start does not.
 const PRELOADED: [&str; 12] = [
@@ -72,6 +75,7 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
 
     let gate = Arc::new(Gate::default());
     let (mut buffer, mut descriptors) = (Vec::new(), Vec::new());
+    let mut remote: Option<Arc<RemoteSource>> = None;
     loop {
         match wire::receive(reader.as_fd(), &mut buffer, &mut descriptors) {
             Ok(0) => return Ok(()),
@@ -80,10 +84,20 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
             Err(error) => return Err(error.into()),
         }
         while let Some(frame) = wire::take_frame(&mut buffer)? {
-            let Frame::Json(body) = frame else {
-                return Err(WireError::Malformed("a fragment came from the server".into()));
-            };
-            start(wire::from_json(&body)?, &mut descriptors, &output, &gate);
+            match frame {
+                Frame::Json(body) => match wire::from_json(&body)? {
+                    // Goals are set at once; a job runs in a thread of its own, so that goals and bytes reach it.
+                    Request::Goal { until } => gate.set(until),
+                    Request::Remote { length } => {
+                        remote = Some(Arc::new(RemoteSource::new(length, output.clone())));
+                    }
+                    job => start(job, source_of(&mut descriptors, remote.as_ref()), &output, &gate),
+                },
+                Frame::Answer(answer) => remote.iter().for_each(|remote| remote.answer(answer.clone())),
+                Frame::Fragment(_) => {
+                    return Err(WireError::Malformed("a fragment came from the server".into()));
+                }
+            }
         }
     }
 }
@@ -101,21 +115,28 @@ fn enter_sandbox() -> SandboxStatus {
     status
 }
 
-/// Goals are set at once; a job runs in a thread of its own, so that goals reach it.
-fn start(request: Request, descriptors: &mut Vec<OwnedFd>, output: &Output, gate: &Arc<Gate>) {
-    if let Request::Goal { until } = request {
-        gate.set(until);
-        return;
+/// What the next job reads: the descriptor that came with it, or the source that was announced.
+fn source_of(descriptors: &mut Vec<OwnedFd>, remote: Option<&Arc<RemoteSource>>) -> Option<SourceBytes> {
+    if descriptors.is_empty() {
+        return remote.cloned().map(SourceBytes::Remote);
     }
-    let source = (!descriptors.is_empty()).then(|| File::from(descriptors.remove(0)));
+    Some(SourceBytes::File(File::from(descriptors.remove(0))))
+}
+
+fn start(job: Request, source: Option<SourceBytes>, output: &Output, gate: &Arc<Gate>) {
     let (output, gate) = (output.clone(), gate.clone());
     std::thread::spawn(move || {
-        let report = perform(request, source, &output, &gate).unwrap_or_else(Report::Failed);
+        let report = perform(job, source, &output, &gate).unwrap_or_else(Report::Failed);
         output.report(&report);
     });
 }
 
-fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate) -> Result<Report, Failure> {
+fn perform(
+    request: Request,
+    source: Option<SourceBytes>,
+    output: &Output,
+    gate: &Gate,
+) -> Result<Report, Failure> {
     let source = || {
         source
             .map(Arc::new)
@@ -130,11 +151,13 @@ fn perform(request: Request, source: Option<File>, output: &Output, gate: &Gate)
         }
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
-        Request::Goal { .. } => Err(Failure::new(FailureKind::Setup, "socket", "a goal is no job")),
+        Request::Goal { .. } | Request::Remote { .. } => {
+            Err(Failure::new(FailureKind::Setup, "socket", "this is no job"))
+        }
     }
 }
 
-fn head(source: &Arc<File>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
+fn head(source: &Arc<SourceBytes>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
     gate.set(spec.until);
     give_signs_of_life(output.clone());
     let out = output::HeadOutput::new(output, gate, spec.start, spec.first_part);

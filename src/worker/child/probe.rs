@@ -1,11 +1,10 @@
 //! What is in a source: the container's own headers, then a survey of its packets, put together as facts.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use gstreamer as gst;
 
-use super::source::FileBytes;
+use super::source::{SourceBytes, SourceReader};
 use super::streams::{self, Kind};
 use super::survey::{self, Survey, Track};
 use super::{scan, sink};
@@ -22,9 +21,9 @@ use crate::worker::protocol::{Failure, FailureKind, Input, Report};
 /// played encoded until somebody has time to read it all.
 const SCAN_AT_ONCE_BYTES: u64 = 192 << 20;
 
-pub fn run(file: Arc<File>) -> Result<Report, Failure> {
+pub fn run(file: Arc<SourceBytes>) -> Result<Report, Failure> {
     let source_error = |error: std::io::Error| Failure::new(FailureKind::Source, "file", error.to_string());
-    let mut bytes = FileBytes::new(&file).map_err(source_error)?;
+    let mut bytes = SourceReader::new(&file).map_err(source_error)?;
     if bytes.is_empty() {
         return Err(Failure::new(FailureKind::Undecodable, "file", "the file is empty (0 bytes)"));
     }

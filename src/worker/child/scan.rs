@@ -1,19 +1,19 @@
 //! Reads every packet of a video track for its keyframes: for containers without an index.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
 use super::chains::{bin, named};
+use super::source::SourceBytes;
 use super::{demux, sink, streams};
 use crate::media::{IndexSource, Keyframe, KeyframeIndex};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, Input};
 
 /// The keyframes of a track of `codec`, times from the origin.
-pub fn run(file: Arc<File>, input: &Input, codec: &str) -> Result<KeyframeIndex, Failure> {
+pub fn run(file: Arc<SourceBytes>, input: &Input, codec: &str) -> Result<KeyframeIndex, Failure> {
     let (pipeline, demuxer) = demux::open(input.container, file)?;
     let parser = streams::revealing_parser(codec).unwrap_or("identity");
     let branch = bin(&pipeline, &format!("{parser} ! {}", sink::text("packets", 256)), true)?;

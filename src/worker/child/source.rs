@@ -1,4 +1,4 @@
-//! The source element: reads a descriptor at positions. Pull mode, no path, no seek pointer shared with anyone.
+//! The source element: reads a descriptor, or what the server reads for it, at positions. Pull mode, no path, no seek pointer shared with anyone.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,6 +12,7 @@ use gstreamer::subclass::prelude::*;
 use gstreamer_base::prelude::*;
 use gstreamer_base::subclass::prelude::*;
 
+use super::remote::RemoteSource;
 use crate::media::ReadAt;
 
 /// Element factory name, for launch texts.
@@ -36,9 +37,9 @@ pub fn register() -> Result<(), glib::Error> {
 }
 
 impl PositionedSource {
-    pub fn new(file: Arc<File>) -> Self {
+    pub fn new(source: Arc<SourceBytes>) -> Self {
         let element: Self = glib::Object::new();
-        *element.imp().file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        *element.imp().source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         element
     }
 }
@@ -49,12 +50,12 @@ mod imp {
 
     #[derive(Default)]
     pub struct PositionedSource {
-        pub file: Mutex<Option<Arc<File>>>,
+        pub source: Mutex<Option<Arc<SourceBytes>>>,
     }
 
     impl PositionedSource {
-        fn file(&self) -> Option<Arc<File>> {
-            self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        fn source(&self) -> Option<Arc<SourceBytes>> {
+            self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
         }
     }
 
@@ -80,7 +81,7 @@ mod imp {
                 gst::subclass::ElementMetadata::new(
                     "Positioned source",
                     "Source/File",
-                    "Reads a descriptor at positions",
+                    "Reads at positions",
                     "Millrace",
                 )
             });
@@ -100,9 +101,9 @@ mod imp {
 
     impl BaseSrcImpl for PositionedSource {
         fn start(&self) -> Result<(), gst::ErrorMessage> {
-            match self.file() {
+            match self.source() {
                 Some(_) => Ok(()),
-                None => Err(gst::error_msg!(gst::ResourceError::NotFound, ["no descriptor"])),
+                None => Err(gst::error_msg!(gst::ResourceError::NotFound, ["no source"])),
             }
         }
 
@@ -111,7 +112,7 @@ mod imp {
         }
 
         fn size(&self) -> Option<u64> {
-            self.file()?.metadata().ok().map(|metadata| metadata.len())
+            self.source()?.len().ok()
         }
 
         fn fill(
@@ -120,13 +121,13 @@ mod imp {
             length: u32,
             buffer: &mut gst::BufferRef,
         ) -> Result<gst::FlowSuccess, gst::FlowError> {
-            let file = self.file().ok_or(gst::FlowError::Flushing)?;
+            let source = self.source().ok_or(gst::FlowError::Flushing)?;
             let mut filled = 0;
             {
                 let mut map = buffer.map_writable().map_err(|_| gst::FlowError::Error)?;
                 let wanted = map.len().min(length as usize);
                 while filled < wanted {
-                    match file.read_at(&mut map[filled..wanted], offset + filled as u64) {
+                    match source.read_at(&mut map[filled..wanted], offset + filled as u64) {
                         Ok(0) => break,
                         Ok(count) => filled += count,
                         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -134,7 +135,8 @@ mod imp {
                             gst::element_imp_error!(
                                 self,
                                 gst::ResourceError::Read,
-                                ["read at {}: {}", offset, error]
+                                ("{error}"),
+                                ["at {} of the source", offset]
                             );
                             return Err(gst::FlowError::Error);
                         }
@@ -152,19 +154,42 @@ mod imp {
     }
 }
 
-/// The same descriptor for the readers of container indexes.
-pub struct FileBytes<'a> {
-    file: &'a File,
-    len: u64,
+/// What a job reads: a descriptor, or the server piece by piece.
+pub enum SourceBytes {
+    File(File),
+    Remote(Arc<RemoteSource>),
 }
 
-impl<'a> FileBytes<'a> {
-    pub fn new(file: &'a File) -> std::io::Result<Self> {
-        Ok(Self { file, len: file.metadata()?.len() })
+impl SourceBytes {
+    pub fn len(&self) -> std::io::Result<u64> {
+        match self {
+            Self::File(file) => file.metadata().map(|metadata| metadata.len()),
+            Self::Remote(remote) => Ok(remote.length()),
+        }
+    }
+
+    /// Some of the bytes at `offset`, none only at the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read_at(buffer, offset),
+            Self::Remote(remote) => remote.read_at(buffer, offset),
+        }
     }
 }
 
-impl ReadAt for FileBytes<'_> {
+/// The same for the readers of container indexes.
+pub struct SourceReader<'a> {
+    source: &'a SourceBytes,
+    len: u64,
+}
+
+impl<'a> SourceReader<'a> {
+    pub fn new(source: &'a SourceBytes) -> std::io::Result<Self> {
+        Ok(Self { source, len: source.len()? })
+    }
+}
+
+impl ReadAt for SourceReader<'_> {
     fn len(&self) -> u64 {
         self.len
     }
@@ -172,7 +197,7 @@ impl ReadAt for FileBytes<'_> {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            match self.source.read_at(&mut buffer[filled..], offset + filled as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -1,13 +1,13 @@
 //! One pass over the beginning and the end of a source: every track's caps, tags and packet times, without
 //! decoding anything.
 
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::source::SourceBytes;
 use super::streams::{self, Kind};
 use super::{demux, failure};
 use crate::media::{Container, TrackNumber};
@@ -64,7 +64,7 @@ const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(4);
 type Tracks = Arc<Mutex<Vec<Track>>>;
 
 /// Reads the beginning of `file`, and with `tail` its last seconds too.
-pub fn run(container: Container, file: Arc<File>, tail: bool) -> Result<Survey, Failure> {
+pub fn run(container: Container, file: Arc<SourceBytes>, tail: bool) -> Result<Survey, Failure> {
     let (pipeline, demuxer) = demux::open(container, file)?;
     let tracks: Tracks = Arc::default();
     let no_more_pads = Arc::new(std::sync::atomic::AtomicBool::new(false));
