@@ -5,9 +5,11 @@ mod support;
 
 use std::sync::Arc;
 
+use millrace::isobmff::{Fragment, SampleEntry};
+use millrace::media::codec_string::codec_string;
 use millrace::rendition::Rendition;
 use millrace::timeline::{Rounding, rescale};
-use support::{Film, Pictures, film, head, head_within, psnr, samples, sound};
+use support::{Film, Made, Pictures, chain, film, frames, head, head_by, head_within, psnr, samples, sound};
 
 const PATTERN: &str = "testsrc2=s=320x180:d=12";
 const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
@@ -180,9 +182,7 @@ fn starts_anywhere(film: &Arc<Film>, rendition: &Rendition, kind: &str, problems
             format!("{kind} from {k}: {} fragments, not {}", made.fragments.len(), expected.len())
         });
         let differs = made.fragments.iter().zip(expected).find(|(a, b)| {
-            let place = |f: &millrace::isobmff::Fragment| {
-                (f.segment, f.part, f.start, f.duration, f.last, f.independent)
-            };
+            let place = |f: &Fragment| (f.segment, f.part, f.start, f.duration, f.last, f.independent);
             place(a) != place(b) || samples(a) != samples(b) || (rendition.copied && a.bytes != b.bytes)
         });
         problems.check(differs.is_none(), || {
@@ -367,6 +367,154 @@ fn an_old_avi_is_made_exactly() {
     heads_of("old.avi");
 }
 
+/// Whole heads of a rendition, one by each profile that can make it.
+fn by_every_profile(film: &Arc<Film>, kind: &str) -> Vec<Arc<Made>> {
+    let made = |attempt| head_by(film, kind, 0, attempt).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    (0..chain(film, kind).len()).map(made).collect()
+}
+
+/// Segments of the first profile and the second by turns, and the other way round, each behind both inits.
+fn by_turns(heads: &[Arc<Made>], segments: u32) -> Vec<tempfile::NamedTempFile> {
+    let turns = [(0, 0), (0, 1), (1, 0), (1, 1)];
+    let movie = |(init, first): (usize, usize)| {
+        heads[init].movie((0..segments).flat_map(|k| heads[(first + k as usize) % 2].segment(k)))
+    };
+    turns.map(movie).into()
+}
+
+fn configuration_record(made: &Made) -> &[u8] {
+    match &made.entry {
+        SampleEntry::Video(video) => &video.config.1,
+        SampleEntry::Audio(_) => panic!("a video's entry"),
+    }
+}
+
+/// Colours, size and level as the source is not, so that no player guesses them.
+fn interchange_source(name: &'static str) -> Arc<Film> {
+    let marks = "-colorspace bt709 -color_primaries bt709 -color_trc bt709";
+    match name {
+        "colours.mkv" => film(name, &format!("-f lavfi -i {PATTERN}:r=25 {X264} {marks} -g 50")),
+        other => source(other),
+    }
+}
+
+const INTERCHANGED: [&str; 4] = ["colours.mkv", "film.mkv", "variable.mkv", "interlaced.ts"];
+
+#[test]
+fn segments_of_every_encoder_have_the_same_boxes_and_the_same_promise() {
+    for name in INTERCHANGED {
+        let film = interchange_source(name);
+        for rendition in film.plan.video.iter().filter(|rendition| !rendition.copied) {
+            let kind = rendition.id.kind();
+            assert_eq!(chain(&film, kind), ["software", "openh264"], "{name} {kind}");
+            let heads = by_every_profile(&film, kind);
+            let boxes = |made: &Made| -> Vec<_> {
+                let place = |f: &Fragment| (f.segment, f.part, f.start, f.duration, f.last, f.independent);
+                made.fragments.iter().map(|f| (place(f), samples(f))).collect()
+            };
+            assert_eq!(boxes(&heads[0]), boxes(&heads[1]), "{name} {kind}");
+            for (made, profile) in heads.iter().zip(chain(&film, kind)) {
+                let record = configuration_record(made);
+                assert_eq!(codec_string("h264", record).as_ref(), Some(&rendition.codec_string), "{profile}");
+                for k in 0..rendition.cuts.segment_count() {
+                    let bytes: usize = made.segment(k).map(|fragment| fragment.bytes.len()).sum();
+                    let ticks: i64 = made.segment(k).map(|fragment| fragment.duration).sum();
+                    let rate = bytes as f64 * 8.0 * f64::from(rendition.cuts.timescale) / ticks as f64;
+                    let peak = f64::from(rendition.bandwidth.peak);
+                    assert!(
+                        rate <= peak,
+                        "{name} {kind} by {profile}: segment {k} has {rate:.0} of {peak} bit/s"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn segments_of_two_encoders_by_turns_decode_to_the_source_behind_either_init() {
+    for name in INTERCHANGED {
+        let film = interchange_source(name);
+        let film_pictures = Pictures::with(&film.path, "-fps_mode passthrough");
+        for rendition in film.plan.video.iter().filter(|rendition| !rendition.copied) {
+            let kind = rendition.id.kind();
+            let heads = by_every_profile(&film, kind);
+            let count =
+                |fragments: &[Fragment]| -> usize { fragments.iter().map(|f| samples(f).1.len()).sum() };
+            let segments = rendition.cuts.segment_count();
+            let firsts: Vec<usize> = (0..segments).map(|k| count(heads[0].until(k))).collect();
+            for (turn, movie) in by_turns(&heads, segments).iter().enumerate() {
+                let place = format!("{name} {kind}, turn {turn}");
+                let shown = Pictures::of(movie.path());
+                assert!(shown.complaints.is_empty(), "{place}: ffmpeg says {}", shown.complaints);
+                assert_eq!(shown.count(), count(&heads[0].fragments), "{place}");
+                // Repeated and dropped pictures: there the two heads are compared with each other only.
+                let same_times = name != "variable.mkv" && shown.count() == film_pictures.count();
+                for first in firsts.iter().flat_map(|first| [*first, first + 1, first + 5]) {
+                    let (Some(seen), Some(source)) = (shown.picture(first), film_pictures.picture(first))
+                    else {
+                        continue;
+                    };
+                    let alike = psnr(seen, source);
+                    assert!(
+                        !same_times || alike >= SAME_PICTURE_DB,
+                        "{place}: picture {first} has {alike:.1} dB"
+                    );
+                }
+                every_frame_is_as_promised(&film, rendition, movie, &firsts, &place);
+            }
+        }
+    }
+}
+
+/// As the parameter sets in front of each random access point say it, read by `ffprobe`.
+fn every_frame_is_as_promised(
+    film: &Film,
+    rendition: &Rendition,
+    movie: &tempfile::NamedTempFile,
+    firsts: &[usize],
+    place: &str,
+) {
+    let form = rendition.video().expect("video");
+    let matrix = match form.colour.matrix {
+        1 => "bt709",
+        6 => "smpte170m",
+        5 => "bt470bg",
+        other => panic!("{:?} has matrix {other}", film.path),
+    };
+    for (n, frame) in frames(movie.path()).iter().enumerate() {
+        let size = (frame["width"].as_u64(), frame["height"].as_u64());
+        assert_eq!(size, (Some(form.width.into()), Some(form.height.into())), "{place}: frame {n}");
+        assert_eq!(frame["color_space"], matrix, "{place}: frame {n}");
+        assert_eq!(frame["color_range"], "tv", "{place}: frame {n}");
+        assert_ne!(frame["pict_type"], "B", "{place}: frame {n}");
+        if firsts.contains(&n) {
+            assert_eq!(
+                (&frame["key_frame"], &frame["pict_type"]),
+                (&1.into(), &"I".into()),
+                "{place}: frame {n}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_second_encoder_starts_anywhere_too() {
+    let film = source("b-frames.mp4");
+    for rendition in film.plan.video.iter().filter(|rendition| !rendition.copied) {
+        let kind = rendition.id.kind();
+        let whole = head_by(&film, kind, 0, 1).unwrap_or_else(|error| panic!("{error}"));
+        for k in places(rendition) {
+            let made = head_by(&film, kind, k, 1).unwrap_or_else(|error| panic!("{kind} from {k}: {error}"));
+            let boxes = |fragments: &[Fragment]| -> Vec<_> {
+                fragments.iter().map(|f| (f.segment, f.part, f.start, f.duration, samples(f))).collect()
+            };
+            assert_eq!(boxes(&made.fragments), boxes(whole.since(k)), "{kind} from {k}");
+            assert_eq!(made.entry, whole.entry, "{kind} from {k}");
+        }
+    }
+}
+
 /// Pink noise: its correlation with itself has one sharp peak.
 const NOISE: &str = "anoisesrc=color=pink:amplitude=0.5:seed=7:r=48000:d=12";
 const PICTURE: &str = "-f lavfi -i color=gray:s=320x180:r=25:d=12";
@@ -427,21 +575,27 @@ fn sound_goes_on_without_a_click_where_one_head_takes_over_from_another() {
         let film = noise(name);
         let whole = head(&film, "a0aac", 0).unwrap_or_else(|error| panic!("{error}"));
         let (source, _) = sound(&film.path, 2);
-        let (one, _) = sound(whole.movie(&whole.fragments).path(), 2);
-        for k in [1, 3, 5] {
-            let second = head(&film, "a0aac", k).unwrap_or_else(|error| panic!("{error}"));
+        // Each encoder has its own noise; a join may not be worse than the noisier of the two.
+        let other = head_by(&film, "a0aac", 0, 1).unwrap_or_else(|error| panic!("{error}"));
+        let [one, by_other] =
+            [&whole, &other].map(|made| sound(made.movie(&made.fragments).path(), 2).0.swap_remove(0));
+        let error = |heard: &[f32], from: usize| {
+            heard.iter().zip(&source[0][from..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let [coded, coded_by_other] = [&one, &by_other].map(|heard| error(&heard[..heard.len() - 4096], 0));
+        for (k, attempt) in [(1, 0), (3, 0), (5, 0), (2, 1), (4, 1)] {
+            let second = head_by(&film, "a0aac", k, attempt).unwrap_or_else(|error| panic!("{error}"));
             let joined = whole.movie(whole.until(k).iter().chain(&second.fragments));
             let (two, complaints) = sound(joined.path(), 2);
             assert!(complaints.is_empty(), "{complaints}");
-            assert_eq!(one[0].len(), two[0].len());
+            assert_eq!(one.len(), two[0].len());
             let at = second.fragments[0].start as usize;
             let (before, after) = (at - 1024, at + 2048);
-            let error = |heard: &[f32], from: usize| {
-                heard.iter().zip(&source[0][from..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-            };
-            let (coded, joined) =
-                (error(&one[0][..one[0].len() - 4096], 0), error(&two[0][before..after], before));
-            println!("{name}: joined at {k} the sound is off by {joined}, its coding by up to {coded}");
+            let joined = error(&two[0][before..after], before);
+            let coded = if attempt == 0 { coded } else { coded.max(coded_by_other) };
+            println!(
+                "{name}: joined at {k}, attempt {attempt}, the sound is off by {joined}, its coding by up to {coded}"
+            );
             assert!(joined < 1.2 * coded, "{name} joined at {k}: {joined} against {coded}");
         }
     }

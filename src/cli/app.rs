@@ -151,11 +151,9 @@ async fn working_profiles(pool: &WorkerPool, config: &Config) -> Result<Vec<Reso
     }
     let mut working = profiles.working;
     if let ProfileChoice::Named(wanted) = &config.encode.profile {
-        if !working.iter().any(|profile| profile.name == **wanted) {
-            let reason = profiles.reasons.get(&**wanted).map_or("there is no such profile", String::as_str);
-            return Err(Trouble(format!("encode.profile = \"{wanted}\" does not work here: {reason}")));
-        }
-        working.retain(|profile| profile.kind == ProfileKind::Audio || profile.name == **wanted);
+        working = profiles.set.chosen(wanted, working, &profiles.reasons).map_err(|reason| {
+            Trouble(format!("encode.profile = \"{wanted}\" does not work here: {reason}"))
+        })?;
     }
     if !working.iter().any(|profile| profile.kind == ProfileKind::Video) {
         tracing::warn!("no profile encodes video here: only what browsers play as it is will play");

@@ -1,6 +1,8 @@
 //! Floor 1. What is in a file: the facts, and the readers of container indexes. Pure: bytes come through
 //! [`ReadAt`], nothing is decoded.
 
+pub mod avc;
+pub mod bits;
 pub mod codec_string;
 pub mod container;
 pub mod info;

@@ -10,11 +10,27 @@ pub fn parameter_sets(codec: &str, config: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// The units of a sample, without their lengths; ends where a length is wrong.
+pub fn units(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = sample;
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (unit, next) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        rest = next;
+        Some(unit)
+    })
+}
+
+/// Appends a unit behind its length.
+pub fn append(sample: &mut Vec<u8>, unit: &[u8]) {
+    sample.extend(u32::try_from(unit.len()).unwrap_or(u32::MAX).to_be_bytes());
+    sample.extend_from_slice(unit);
+}
+
 /// Whether a sample brings a sequence parameter set of its own, before its first slice.
 pub fn starts_with_parameter_set(codec: &str, sample: &[u8]) -> bool {
-    let mut rest = sample;
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let Some(&header) = after.first() else {
+    for unit in units(sample) {
+        let Some(&header) = unit.first() else {
             return false;
         };
         match (codec, header & 0x1f, header >> 1 & 0x3f) {
@@ -22,10 +38,6 @@ pub fn starts_with_parameter_set(codec: &str, sample: &[u8]) -> bool {
             ("h264", 7, _) | ("h265", _, 33) => return true,
             ("h264", 1..=5, _) | ("h265", _, 0..=31) => return false,
             _ => {}
-        }
-        match after.get(u32::from_be_bytes(*length) as usize..) {
-            Some(next) => rest = next,
-            None => return false,
         }
     }
     false
@@ -57,8 +69,7 @@ fn append_units(config: &[u8], mut at: usize, count: usize, sets: &mut Vec<u8>) 
     for _ in 0..count {
         let length = u16::from_be_bytes([*config.get(at)?, *config.get(at + 1)?]);
         let unit = config.get(at + 2..at + 2 + usize::from(length))?;
-        sets.extend(u32::from(length).to_be_bytes());
-        sets.extend_from_slice(unit);
+        append(sets, unit);
         at += 2 + usize::from(length);
     }
     Some(at)

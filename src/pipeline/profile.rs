@@ -15,12 +15,18 @@ pub struct Profile {
     /// Element factories without which the profile is of no use.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// The profile whose decoders, filters and scaler stand in for those that this one does not name.
+    #[serde(default)]
+    pub inherits: Option<String>,
     /// Codec → launch texts from coded stream to raw frames; the first that parses is taken.
+    #[serde(default)]
     pub decode: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub filter: Filters,
-    pub scale: Scale,
-    /// Codec → encoders; the first whose text parses is taken.
+    #[serde(default)]
+    pub scale: Option<Scale>,
+    /// Codec → encoders; the first whose text parses is taken. Another encoder is another profile, so that it has a
+    /// name and a place in the chain.
     pub encode: BTreeMap<String, Vec<Encoder>>,
 }
 
@@ -61,6 +67,10 @@ pub enum ProfileError {
     UnknownHole { file: String, hole: String, text: String },
     #[error("{file}: a `{{` without `}}` in `{text}`")]
     OpenHole { file: String, text: String },
+    #[error("{file}: inherits `{parent}`: {reason}")]
+    Inherits { file: String, parent: String, reason: &'static str },
+    #[error("{file}: neither it nor what it inherits says how to scale")]
+    NoScale { file: String },
     #[error("two profiles are called `{name}`")]
     SameName { name: String },
 }
@@ -77,6 +87,17 @@ impl Profile {
         Ok(profile)
     }
 
+    /// Takes over what `parent` has and this profile lacks.
+    pub fn inherit(&mut self, parent: &Self) {
+        for (codec, texts) in &parent.decode {
+            self.decode.entry(codec.clone()).or_insert_with(|| texts.clone());
+        }
+        let filter = &mut self.filter;
+        filter.deinterlace = filter.deinterlace.take().or_else(|| parent.filter.deinterlace.clone());
+        filter.rotate = filter.rotate.take().or_else(|| parent.filter.rotate.clone());
+        self.scale = self.scale.take().or_else(|| parent.scale.clone());
+    }
+
     /// Every launch text of the profile.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let filters = [&self.filter.deinterlace, &self.filter.rotate].into_iter().flatten();
@@ -85,7 +106,7 @@ impl Profile {
             .values()
             .flatten()
             .chain(filters)
-            .chain([&self.scale.text])
+            .chain(self.scale.iter().map(|scale| &scale.text))
             .chain(encoders)
             .map(String::as_str)
     }

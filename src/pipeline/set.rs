@@ -47,17 +47,24 @@ impl ProfileSet {
         for folder in folders {
             read_folder(folder, &mut files, &mut errors);
         }
-        let mut profiles = Vec::new();
+        let mut parsed = Vec::new();
         for (path, text) in files.values() {
             match Profile::parse(path, text) {
-                Ok(profile) => profiles.push(profile),
+                Ok(profile) => parsed.push((path.as_str(), profile)),
                 Err(error) => errors.push(error),
             }
         }
         let mut names = BTreeSet::new();
-        for profile in &profiles {
+        for (_, profile) in &parsed {
             if !names.insert(&profile.name) {
                 errors.push(ProfileError::SameName { name: profile.name.clone() });
+            }
+        }
+        let mut profiles = Vec::new();
+        for (path, profile) in &parsed {
+            match completed(path, profile, &parsed) {
+                Ok(profile) => profiles.push(profile),
+                Err(error) => errors.push(error),
             }
         }
         if !errors.is_empty() {
@@ -71,10 +78,10 @@ impl ProfileSet {
         &self.profiles
     }
 
-    /// Every text with sample values in its holes: what a worker has to be able to parse. In the order of
-    /// [`Self::resolve`]'s verdicts.
+    /// Every text with sample values in its holes, once: what a worker has to be able to parse.
     pub fn trial_texts(&self) -> Vec<String> {
-        self.profiles.iter().flat_map(Profile::texts).map(trial_text).collect()
+        let texts: BTreeSet<String> = self.profiles.iter().flat_map(Profile::texts).map(trial_text).collect();
+        texts.into_iter().collect()
     }
 
     /// What works, given why each of [`Self::trial_texts`] does not parse (`None`: it does). A profile without a
@@ -88,6 +95,8 @@ impl ProfileSet {
             None => Some("was never tried".into()),
         };
         let works = |text: &str| problem(text).is_none();
+        let scale_text =
+            |profile: &Profile| profile.scale.as_ref().map_or(String::new(), |scale| scale.text.clone());
         let mut resolved = Vec::new();
         let mut reasons = BTreeMap::new();
         for profile in &self.profiles {
@@ -98,10 +107,11 @@ impl ProfileSet {
                     Some((codec.clone(), encoders.iter().find(|encoder| works(&encoder.text))?.clone()))
                 })
                 .collect();
-            let broken = std::iter::once(profile.scale.text.as_str())
+            let scale = scale_text(profile);
+            let broken = std::iter::once(scale.as_str())
                 .chain(profile.encode.values().flatten().map(|encoder| encoder.text.as_str()))
                 .find_map(problem);
-            if !works(&profile.scale.text) || encode.is_empty() {
+            if !works(&scale) || encode.is_empty() {
                 reasons.insert(profile.name.clone(), broken.unwrap_or_else(|| "it has no encoder".into()));
                 continue;
             }
@@ -118,12 +128,53 @@ impl ProfileSet {
                 decode,
                 deinterlace: profile.filter.deinterlace.clone().filter(|text| works(text)),
                 rotate: profile.filter.rotate.clone().filter(|text| works(text)),
-                scale: profile.scale.text.clone(),
+                scale,
                 encode,
             });
         }
         (resolved, reasons)
     }
+
+    /// Of the working profiles the one for pictures that the owner names, and those for sound; or why there is
+    /// none of that name.
+    pub fn chosen(
+        &self,
+        name: &str,
+        mut working: Vec<Resolved>,
+        reasons: &BTreeMap<String, String>,
+    ) -> Result<Vec<Resolved>, String> {
+        let video = || self.profiles.iter().filter(|profile| profile.kind == ProfileKind::Video);
+        if !video().any(|profile| profile.name == name) {
+            let known: Vec<&str> = video().map(|profile| profile.name.as_str()).collect();
+            return Err(format!("there is no such profile; known ones are {}", known.join(", ")));
+        }
+        working.retain(|profile| profile.kind == ProfileKind::Audio || profile.name == name);
+        match working.iter().any(|profile| profile.name == name) {
+            true => Ok(working),
+            false => Err(reasons.get(name).cloned().unwrap_or_else(|| "it does not work".into())),
+        }
+    }
+}
+
+/// `profile` with what it inherits. One step: what is inherited from inherits nothing itself.
+fn completed(file: &str, profile: &Profile, all: &[(&str, Profile)]) -> Result<Profile, ProfileError> {
+    let mut whole = profile.clone();
+    if let Some(parent) = &profile.inherits {
+        let refused = |reason| ProfileError::Inherits { file: file.into(), parent: parent.clone(), reason };
+        let (_, found) =
+            all.iter().find(|(_, other)| other.name == *parent).ok_or(refused("there is no such profile"))?;
+        if found.kind != profile.kind {
+            return Err(refused("it is of another kind"));
+        }
+        if found.inherits.is_some() {
+            return Err(refused("it inherits itself"));
+        }
+        whole.inherit(found);
+    }
+    if whole.scale.is_none() {
+        return Err(ProfileError::NoScale { file: file.into() });
+    }
+    Ok(whole)
 }
 
 fn read_folder(
@@ -187,15 +238,73 @@ mod tests {
         assert!(names.contains(&"software") && names.contains(&"audio"), "{names:?}");
     }
 
+    fn names(resolved: &[Resolved], kind: ProfileKind) -> Vec<&str> {
+        resolved.iter().filter(|profile| profile.kind == kind).map(|profile| profile.name.as_str()).collect()
+    }
+
     #[test]
-    fn a_missing_encoder_gives_way_to_the_next_and_none_takes_the_profile_out() {
+    fn every_working_encoder_is_in_the_chain_and_a_missing_one_gives_way_to_the_next() {
         let set = ProfileSet::load(&[]).expect("shipped profiles load");
-        let (resolved, _) = set.resolve(&verdicts(&set, &["x264enc"]));
-        let software = resolved.iter().find(|profile| profile.name == "software").expect("software");
-        assert!(software.encode["h264"].text.contains("openh264enc"));
-        let (resolved, reasons) = set.resolve(&verdicts(&set, &["x264enc", "openh264enc"]));
-        assert!(resolved.iter().all(|profile| profile.name != "software"));
+        let (resolved, _) = set.resolve(&verdicts(&set, &[]));
+        assert_eq!(names(&resolved, ProfileKind::Video), ["software", "openh264"]);
+        assert_eq!(names(&resolved, ProfileKind::Audio), ["audio", "audio-libav"]);
+        let (resolved, reasons) = set.resolve(&verdicts(&set, &["x264enc"]));
+        assert_eq!(names(&resolved, ProfileKind::Video), ["openh264"]);
         assert!(reasons["software"].contains("no element"), "{reasons:?}");
+        let (resolved, reasons) = set.resolve(&verdicts(&set, &["x264enc", "openh264enc"]));
+        assert!(names(&resolved, ProfileKind::Video).is_empty());
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+    }
+
+    #[test]
+    fn what_a_profile_inherits_it_decodes_and_scales_alike_even_where_the_other_cannot_encode() {
+        let set = ProfileSet::load(&[]).expect("shipped profiles load");
+        let (all, _) = set.resolve(&verdicts(&set, &[]));
+        let (alone, _) = set.resolve(&verdicts(&set, &["x264enc", "avdec_h264"]));
+        let of = |resolved: &[Resolved], name: &str| {
+            resolved.iter().find(|profile| profile.name == name).expect("it works").clone()
+        };
+        let (software, openh264) = (of(&all, "software"), of(&all, "openh264"));
+        assert_eq!((&openh264.decode, &openh264.scale), (&software.decode, &software.scale));
+        assert_eq!((&openh264.deinterlace, &openh264.rotate), (&software.deinterlace, &software.rotate));
+        assert_ne!(openh264.encode["h264"].text, software.encode["h264"].text);
+        assert_eq!(of(&alone, "openh264").decode["h264"], "h264parse ! openh264dec");
+    }
+
+    #[test]
+    fn the_owner_names_one_profile_for_pictures_and_hears_which_there_are() {
+        let set = ProfileSet::load(&[]).expect("shipped profiles load");
+        let choose = |name: &str, missing: &[&str]| {
+            let (resolved, reasons) = set.resolve(&verdicts(&set, missing));
+            set.chosen(name, resolved, &reasons)
+        };
+        let chosen = choose("openh264", &[]).expect("it works");
+        assert_eq!(names(&chosen, ProfileKind::Video), ["openh264"]);
+        assert_eq!(names(&chosen, ProfileKind::Audio), ["audio", "audio-libav"]);
+        for unknown in ["nvidai", "audio"] {
+            let error = choose(unknown, &[]).expect_err("no profile for pictures");
+            assert!(error.ends_with("known ones are software, openh264"), "{error}");
+        }
+        assert!(choose("software", &["x264enc"]).expect_err("missing").contains("no element"));
+    }
+
+    #[test]
+    fn inheritance_that_leads_nowhere_is_named() {
+        let shipped = Shipped::get("openh264.toml").expect("shipped").data;
+        let text = String::from_utf8_lossy(&shipped).replace("name = \"openh264\"", "name = \"odd\"");
+        for (parent, expected) in [
+            ("inherits = \"softwear\"", "there is no such profile"),
+            ("inherits = \"audio\"", "it is of another kind"),
+            ("inherits = \"openh264\"", "it inherits itself"),
+            ("", "how to scale"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let text = text.replace("inherits = \"software\"", parent);
+            std::fs::write(folder.path().join("odd.toml"), text).expect("written");
+            let errors = ProfileSet::load(&[folder.path()]).expect_err("a mistake");
+            let told = errors[0].to_string();
+            assert!(told.contains("odd.toml") && told.contains(expected), "{told}");
+        }
     }
 
     #[test]

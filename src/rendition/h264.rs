@@ -1,5 +1,8 @@
 //! Levels of H.264 (ITU-T H.264 table A-1): the lowest that holds a picture of this size, rate and bitrate.
 
+use crate::media::avc::record_head;
+use crate::media::codec_string::codec_string;
+
 /// (level × 10, macroblocks per second, macroblocks per frame, kbit/s of the main profile)
 const LEVELS: [(u8, u32, u32, u32); 16] = [
     (10, 1_485, 99, 64),
@@ -28,9 +31,9 @@ pub fn level(width: u32, height: u32, frames_per_second: f64, kbps: u32) -> u8 {
     LEVELS.iter().find(fits).map_or(62, |row| row.0)
 }
 
-/// The codecs parameter of the main profile at this level: constraint_set1 says that it is main.
+/// The codecs parameter of the main profile at this level, as the init segment's record has it.
 pub fn main_profile(level: u8) -> String {
-    format!("avc1.4D40{level:02X}")
+    codec_string("h264", &record_head(level)).unwrap_or_default()
 }
 
 /// As caps spell it: `4`, `4.1`.

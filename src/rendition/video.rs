@@ -8,10 +8,13 @@ use super::plan::{Ladder, PlanSettings};
 use super::presentation::{Bandwidth, Rendition, RenditionMedia, VideoForm};
 use super::version::rendition_id;
 use crate::isobmff::{SampleEntry, VideoEntry};
+use crate::media::avc;
 use crate::media::{Colour, KeyframeIndex, MediaInfo, VideoTrack};
 use crate::timeline::cut_list::VARIABLE_RATE_TIMESCALE;
 use crate::timeline::video::FrameGrid;
-use crate::timeline::{CutList, CutTargets, FragmentRule, Nanos, nanos_from_ticks, ticks_from_nanos};
+use crate::timeline::{
+    CutList, CutTargets, FragmentRule, FrameRate, Nanos, nanos_from_ticks, ticks_from_nanos,
+};
 
 /// Peak over average of an encoded segment: the encoder's buffer holds 0.6 s of its rate, and the shortest
 /// segment lasts 1 s; container overhead is below 2 %.
@@ -186,7 +189,7 @@ fn rungs(
             colour: sdr_colour(&track),
             kbps,
         });
-        let level = h264::level(width, height, track.frame_rate.as_f64(), kbps * PEAK_PER_CENT / 100);
+        let level = level_at(width, height, &track.frame_rate, kbps);
         let id = rendition_id(&format!("v{height}"), &content_version, &media, &cuts, fragments);
         let average = kbps * 1020;
         Rendition {
@@ -205,8 +208,15 @@ fn rungs(
 
 /// The H.264 level that every encoder of a form has to meet, as caps spell it.
 pub fn encoder_level(form: &VideoForm) -> String {
-    let peak = form.kbps * PEAK_PER_CENT / 100;
-    h264::level_text(h264::level(form.width, form.height, form.frame_rate.as_f64(), peak))
+    h264::level_text(form_level(form))
+}
+
+fn form_level(form: &VideoForm) -> u8 {
+    level_at(form.width, form.height, &form.frame_rate, form.kbps)
+}
+
+fn level_at(width: u32, height: u32, rate: &FrameRate, kbps: u32) -> u8 {
+    h264::level(width, height, rate.as_f64(), kbps * PEAK_PER_CENT / 100)
 }
 
 /// The source's colour; where it does not say, what decoders take for granted: BT.601 for standard definition,
@@ -270,8 +280,8 @@ fn source_kbps(track: &VideoTrack, index: &KeyframeIndex, file_bytes: u64) -> u3
     u32::try_from(bytes * 8 * factor / length_ms).unwrap_or(u32::MAX)
 }
 
-/// The sample entry of a video rendition; for encoded ones without the configuration record, which the encoder
-/// supplies.
+/// The sample entry of a video rendition. Of the configuration record encoded ones have what is fixed by the rung,
+/// whoever encodes it; the encoder supplies the rest.
 pub fn video_entry(track: &VideoTrack, rendition: &Rendition, form: &VideoForm) -> SampleEntry {
     let (format, config): ([u8; 4], [u8; 4]) = match form.codec.as_str() {
         "h265" => (*b"hvc1", *b"hvcC"),
@@ -279,9 +289,14 @@ pub fn video_entry(track: &VideoTrack, rendition: &Rendition, form: &VideoForm) 
         "vp9" => (*b"vp09", *b"vpcC"),
         _ => (*b"avc1", *b"avcC"),
     };
+    let record = match form.codec.as_str() {
+        _ if rendition.copied => track.codec_config.clone(),
+        "h264" => avc::record_head(form_level(form)).to_vec(),
+        _ => Vec::new(),
+    };
     SampleEntry::Video(VideoEntry {
         format,
-        config: (config, if rendition.copied { track.codec_config.clone() } else { Vec::new() }),
+        config: (config, record),
         width: u16::try_from(form.width).unwrap_or(u16::MAX),
         height: u16::try_from(form.height).unwrap_or(u16::MAX),
         sample_aspect: form.sample_aspect,

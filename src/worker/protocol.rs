@@ -85,7 +85,8 @@ pub struct EncodeVideo {
     /// Short name of the codec that comes out: `h264`.
     pub codec: String,
     pub grid: FrameGrid,
-    /// The sample entry without its configuration record, which the encoder supplies.
+    /// The sample entry; of its configuration record only what is fixed whoever encodes, the encoder supplies the
+    /// rest.
     pub entry: SampleEntry,
 }
 

@@ -38,6 +38,17 @@ film mpeg2_interlaced.ts -f lavfi -i "$(picture 720x576 50 10)" -f lavfi -i "$(t
 film xvid_mp3.avi -f lavfi -i "$(picture 640x360 25 10)" -f lavfi -i "$(tone 440 10)" \
   -c:v mpeg4 -vtag XVID -q:v 5 -g 100 -bf 2 -pix_fmt yuv420p -c:a libmp3lame -b:a 128k
 
+# Every picture tells its number in ten black and white squares below, lowest bit left, and has three colours above.
+# Its colours are BT.709, which nobody expects at this size.
+squares=''
+for ((bit = 0; bit < 10; bit++)); do
+  squares+=",drawbox=$((64 * bit)):300:64:60:white:fill:enable='gte(mod(n,$((2 << bit))),$((1 << bit)))'"
+done
+film counted.mp4 -f lavfi -i "$(picture 640x360 25 24)" -f lavfi -i "$(tone 440 24)" \
+  -vf "format=gbrp,drawbox=0:0:160:60:0xc03020:fill,drawbox=160:0:160:60:0x20b040:fill,drawbox=320:0:320:60:0x3040c0:fill,\
+drawbox=0:300:640:60:black:fill$squares,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p" \
+  "${h264[@]}" -colorspace bt709 -color_primaries bt709 -color_trc bt709 -g 50 -c:a aac -b:a 96k -movflags +faststart
+
 words="$dir/.words-$$.srt"
 trap 'rm -f "$words"' EXIT
 clock() { printf '00:%02d:%02d,000' $(($1 / 60)) $(($1 % 60)); }

@@ -175,6 +175,11 @@ pub struct Made {
 }
 
 impl Made {
+    /// Fragments of segment `k` alone.
+    pub fn segment(&self, k: u32) -> impl Iterator<Item = &Fragment> {
+        self.fragments.iter().filter(move |fragment| fragment.segment.0 == k)
+    }
+
     /// Fragments of segment `k` and after.
     pub fn since(&self, k: u32) -> &[Fragment] {
         let at = self.fragments.partition_point(|fragment| fragment.segment.0 < k);
@@ -198,23 +203,43 @@ impl Made {
 
 /// What a head of a rendition makes that starts at segment `k` and runs to the end.
 pub fn head(film: &Arc<Film>, kind: &str, k: u32) -> Result<Arc<Made>, String> {
-    type Key = (PathBuf, String, u32);
+    head_by(film, kind, k, 0)
+}
+
+/// The same on the `attempt`-th try of segment `k`, which is the next profile of the chain.
+pub fn head_by(film: &Arc<Film>, kind: &str, k: u32, attempt: usize) -> Result<Arc<Made>, String> {
+    type Key = (PathBuf, String, u32, usize);
     static HEADS_MADE: Once<Key, Result<Arc<Made>, String>> = Once::new();
-    let key = (film.path.clone(), kind.to_owned(), k);
-    HEADS_MADE.get(key, || RUNTIME.block_on(run(film, &film.rendition(kind), k, 0)).map(Arc::new))
+    let key = (film.path.clone(), kind.to_owned(), k, attempt);
+    HEADS_MADE.get(key, || RUNTIME.block_on(run(film, &film.rendition(kind), k, 0, attempt)).map(Arc::new))
 }
 
 /// What a head makes that goes on with segment `k`, of which others have made the fragments before `part`.
 pub fn head_within(film: &Arc<Film>, kind: &str, k: u32, part: u32) -> Result<Made, String> {
-    RUNTIME.block_on(run(film, &film.rendition(kind), k, part))
+    RUNTIME.block_on(run(film, &film.rendition(kind), k, part, 0))
 }
 
-async fn run(film: &Film, rendition: &Rendition, k: u32, first_part: u32) -> Result<Made, String> {
+/// The profiles that make a rendition, attempt by attempt, each once.
+pub fn chain(film: &Film, kind: &str) -> Vec<String> {
+    let rendition = film.rendition(kind);
+    let ways = 0..spec::chain_length(&film.info, &rendition, profiles());
+    let whole = spec::Stretch::whole(&rendition);
+    let name = |attempt| Some(spec::head_spec(&film.info, &rendition, profiles(), attempt, whole)?.1);
+    ways.filter_map(name).collect()
+}
+
+async fn run(
+    film: &Film,
+    rendition: &Rendition,
+    k: u32,
+    first_part: u32,
+    attempt: usize,
+) -> Result<Made, String> {
     let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
     let until = SegmentIndex(rendition.cuts.segment_count());
     let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
-    let (spec, _) =
-        spec::head_spec(&film.info, rendition, profiles(), 0, stretch).ok_or("no profile can make it")?;
+    let (spec, _) = spec::head_spec(&film.info, rendition, profiles(), attempt, stretch)
+        .ok_or("no profile can make it")?;
     let mut entry = spec::known_entry(&film.info, rendition);
     let mut worker = POOL.take().await.map_err(|error| error.to_string())?;
     let request = Request::Head(Box::new(spec));
@@ -276,6 +301,25 @@ impl Pictures {
 
     pub fn picture(&self, n: usize) -> Option<&[u8]> {
         self.bytes.get(n * Self::SIZE..(n + 1) * Self::SIZE)
+    }
+}
+
+/// What `ffprobe` says of every frame of the bare video stream: what the container says of it is left out.
+pub fn frames(path: &Path) -> Vec<serde_json::Value> {
+    let bare = tempfile::Builder::new().suffix(".h264").tempfile_in(folder()).expect("a file");
+    let copied = ffmpeg(&format!("-i '{}' -map 0:v -c copy '{}'", path.display(), bare.path().display()));
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-show_frames", "-of", "json"])
+        .arg(bare.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("ffprobe is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    match report["frames"].take() {
+        serde_json::Value::Array(frames) => frames,
+        other => panic!("no frames: {other}"),
     }
 }
 

@@ -55,12 +55,13 @@ impl Actor {
     }
 
     pub(super) fn set_init(&mut self, rendition: usize, init: Bytes) {
-        let Init::Wanted(waiting) = std::mem::replace(&mut self.inits[rendition], Init::Known(init.clone()))
-        else {
+        let Init::Wanted(waiting) = &mut self.inits[rendition] else {
             // Frozen at its first use: what a later head would write differs in parameter sets at most, and
             // those travel in band.
             return;
         };
+        let waiting = std::mem::take(waiting);
+        self.inits[rendition] = Init::Known(init.clone());
         waiting.into_iter().for_each(|reply| {
             let _gone = reply.send(Ok(init.clone()));
         });

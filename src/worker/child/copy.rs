@@ -6,8 +6,8 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 
 use super::chains::{QUEUE, beyond, bin, named, parser};
-use super::encode_video::codec_data;
 use super::output::HeadOutput;
+use super::parameter_sets::codec_data;
 use super::source::SourceBytes;
 use super::{demux, sink};
 use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};

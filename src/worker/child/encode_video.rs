@@ -13,9 +13,10 @@ use gstreamer_app as gst_app;
 
 use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
+use super::parameter_sets::ParameterSets;
 use super::source::SourceBytes;
-use super::{demux, failure, sink};
-use crate::isobmff::{Sample, SampleEntry, Segmenter};
+use super::{demux, sink};
+use crate::isobmff::{Sample, Segmenter};
 use crate::timeline::video::{FrameGrid, FrameSlot, VideoConformer};
 use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks, ticks_from_nanos};
 use crate::worker::protocol::{EncodeVideo, Failure, FailureKind, HeadSpec};
@@ -210,15 +211,18 @@ fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'
         let Some(buffer) = sample.buffer() else {
             continue;
         };
-        if parameter_sets.is_none() {
-            let config = codec_data(&sample)?;
-            parameter_sets = Some(in_band_sets(&work.codec, &config));
-            out.entry(with_config(&work.entry, config));
-        }
+        let sets = match &parameter_sets {
+            Some(sets) => sets,
+            None => {
+                let (sets, entry) = ParameterSets::read(work, &sample)?;
+                out.entry(entry);
+                parameter_sets.insert(sets)
+            }
+        };
         let sync = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut data = sink::bytes_of(buffer)?;
-        if sync && let Some(sets) = &parameter_sets {
-            data = with_sets(&work.codec, sets, data);
+        if sync {
+            data = sets.ahead_of(work, data)?;
         }
         let tick = ticks_from_nanos(sink::running_time(&sample)?, spec.cuts.timescale);
         let fragments = segmenter
@@ -233,34 +237,4 @@ fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'
         out.fragment(&fragment);
     }
     Ok(if segmenter.complete() { Made::Whole } else { Made::Partly })
-}
-
-pub fn codec_data(sample: &gst::Sample) -> Result<Vec<u8>, Failure> {
-    let missing = || failure::setup("parser", "no codec_data in the caps");
-    let structure = sample.caps().and_then(|caps| caps.structure(0)).ok_or_else(missing)?;
-    let data = structure.get::<gst::Buffer>("codec_data").map_err(|_| missing())?;
-    sink::bytes_of(&data)
-}
-
-fn with_config(entry: &SampleEntry, config: Vec<u8>) -> SampleEntry {
-    let mut entry = entry.clone();
-    if let SampleEntry::Video(video) = &mut entry {
-        video.config.1 = config;
-    }
-    entry
-}
-
-/// The parameter sets of an avcC or hvcC as length-prefixed NAL units. Written in front of every random access
-/// point, so that segments of differently configured encoders can follow one frozen init.
-fn in_band_sets(codec: &str, config: &[u8]) -> Vec<u8> {
-    crate::media::nal::parameter_sets(codec, config).unwrap_or_default()
-}
-
-fn with_sets(codec: &str, sets: &[u8], data: Vec<u8>) -> Vec<u8> {
-    if sets.is_empty() || crate::media::nal::starts_with_parameter_set(codec, &data) {
-        return data;
-    }
-    let mut whole = sets.to_vec();
-    whole.extend(data);
-    whole
 }

@@ -9,6 +9,7 @@ mod encode_video;
 mod failure;
 mod gate;
 mod output;
+mod parameter_sets;
 mod probe;
 mod remote;
 mod scan;
