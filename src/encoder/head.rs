@@ -127,11 +127,20 @@ impl Stopwatch {
 
 impl Driver {
     async fn run(&mut self, pool: &WorkerPool, spec: HeadSpec, source: &Source) -> Result<(), WorkerError> {
-        let mut worker = pool.take().await?;
+        let hushed_until = Instant::now() + MAX_HUSH;
+        let mut worker = {
+            let mut taking = std::pin::pin!(pool.take());
+            match tokio::time::timeout(MAX_HUSH, &mut taking).await {
+                Ok(worker) => worker?,
+                Err(_) => {
+                    self.hush = None;
+                    taking.await?
+                }
+            }
+        };
         tracing::debug!(head = self.head.0, pid = worker.pid(), "head starts");
         let mut until = spec.until.0;
         self.tell(&mut worker, &Request::Head(Box::new(spec)), Some(source)).await?;
-        let hushed_until = Instant::now() + MAX_HUSH;
         loop {
             let order = *self.orders.borrow_and_update();
             self.step_aside(&worker, order);

@@ -101,6 +101,9 @@ const RECHECK: Duration = Duration::from_secs(2);
 /// A segment is looked for in the store and with its encoder so many times, in case it moves from one to the other.
 const LOOKS: usize = 3;
 
+/// What was started and is not asked for is made for so long.
+const WARM: Duration = Duration::from_secs(10);
+
 /// Disks that slept need some seconds; players do not wait longer.
 const OPEN_DEADLINE: Duration = Duration::from_secs(15);
 /// Threads that wait for disks, of the 512 that the runtime has for everything.
@@ -246,13 +249,12 @@ impl Encoders {
             first.ready().await?;
             first_fragment = Some(begin.elapsed());
         }
-        drop(readers);
-        // Whoever asked for this will come for it: the heads go on.
-        for rendition in &chosen {
-            let (index, _) = rendition_of(file, presentation, &rendition.id.0)?;
-            let segment = rendition.cuts.segment_at(at_ns).0;
-            ask(&encoder, Command::Near { rendition: index, segment }).await?;
-        }
+        // Whoever asked for this will come for it: until then the heads work for these readers.
+        tokio::spawn(tokio::time::timeout(WARM, async move {
+            for mut reader in readers {
+                let _made = reader.wait_whole().await;
+            }
+        }));
         Ok(Started { first_fragment, live })
     }
 
