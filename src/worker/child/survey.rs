@@ -106,6 +106,11 @@ fn survey(
         no_more_pads.load(std::sync::atomic::Ordering::Relaxed) && have_enough(tracks)
             || read_bytes(tracks) > MAX_BYTES
     })?;
+    if ended && read_bytes(tracks) == 0 {
+        let demuxer = demuxer.factory().map_or("demuxer".into(), |factory| factory.name().to_string());
+        let message = "it ends before the first packet of any track";
+        return Err(Failure::new(FailureKind::Undecodable, demuxer, message));
+    }
     let duration = demuxer
         .query_duration::<gst::ClockTime>()
         .or_else(|| pads_duration(demuxer))
