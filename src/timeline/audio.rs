@@ -5,9 +5,21 @@
 
 use super::ticks::{Nanos, ticks_from_nanos};
 
-/// Codec frames encoded in vain before a cut: AAC's overlap and the psychoacoustic model's memory. Four make
-/// the decoded sound bit-identical at the join for a constant-rate encoder.
-pub const LEAD_FRAMES: i64 = 4;
+/// Codec frames encoded in vain before a cut: AAC's overlap, the psychoacoustic model's memory and the rate control's.
+///
+/// Measured with `voaacenc` at 160 kbit/s, greatest difference at a join between the decoded sound of one head and of
+/// two (full scale 1):
+///
+/// | frames | tones | sweep | clicks | pink noise, RMS of its coding error |
+/// |---|---|---|---|---|
+/// | 1 | 0.30 | 0.46 | 0.051 | 0.94–1.00 |
+/// | 4 | 0.002 | 0 | 0.016 | 0.92–0.95 |
+/// | 8 | 0 | 0 | 0.003 | 0.95–0.98 |
+/// | 16 | 0 | 0 | 0 | 1.00–1.05 |
+///
+/// What needs every bit there is (noise) never becomes identical, since the rate control remembers for ever how much
+/// it has in reserve; it is as near to the source either way. The twelve frames from 4 to 16 cost 5 ms of encoding.
+pub const LEAD_FRAMES: i64 = 16;
 
 /// What to do with a buffer of decoded PCM, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -129,9 +129,10 @@ impl VideoConformer {
                 let tick = ticks_from_nanos(pts_ns, self.cuts.timescale);
                 let near = self.grid.frame_ticks(self.cuts.timescale) / 4;
                 let fragment = self.rule.fragment_at(&self.cuts, tick);
+                // The end of the list begins nothing: the last frame may be as short as it likes.
                 [fragment.start, fragment.end]
                     .into_iter()
-                    .find(|at| (tick - at).abs() <= near)
+                    .find(|at| (tick - at).abs() <= near && *at < self.cuts.end())
                     .unwrap_or(tick)
             }
         }
@@ -234,6 +235,15 @@ mod tests {
         let slots = run(&mut conformer, [1_960_000_000, 2_040_000_000]);
         assert_eq!((slots[0].repeat, slots[0].key), (true, true));
         assert_eq!((slots[1].repeat, slots[1].key), (false, false));
+    }
+
+    #[test]
+    fn a_last_frame_of_a_millisecond_is_shown() {
+        let ms = |n: i64| n * 1_000_000;
+        let mut conformer = variable(ms(1001), 0);
+        let slots = run(&mut conformer, (0..25).map(|n| ms(40 * n)).chain([ms(1000)]));
+        let last = slots.last().map(|slot| (slot.tick, slot.repeat));
+        assert_eq!(last, Some((90_000, false)));
     }
 
     #[test]

@@ -81,6 +81,8 @@ struct ArrivalState {
     /// The wanted pad with its blocking probe, once linked; then whether a packet waits on it.
     pad: Option<(gst::Pad, gst::PadProbeId)>,
     packet: bool,
+    /// The track has ended.
+    ended: bool,
     no_more_pads: bool,
     link_error: Option<String>,
     /// What turns a PTS into the time that the demuxer's seeks understand.
@@ -123,12 +125,19 @@ fn watch_pads(demuxer: &gst::Element, input: &Input, branch: &gst::Element, arri
         }
         let segments = seen.clone();
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-            if let Some(gst::PadProbeData::Event(event)) = &info.data
-                && let gst::EventView::Segment(segment) = event.view()
-            {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data {
                 let mut state = segments.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
-                state.segment = state.segment.take().or(segment);
+                match event.view() {
+                    gst::EventView::Segment(segment) => {
+                        let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
+                        state.segment = state.segment.take().or(segment);
+                    }
+                    gst::EventView::Eos(_) => {
+                        state.ended = true;
+                        segments.changed.notify_all();
+                    }
+                    _ => {}
+                }
             }
             gst::PadProbeReturn::Ok
         });
@@ -179,6 +188,10 @@ fn await_packet(pipeline: &gst::Pipeline, input: &Input, arrival: &Arrival) -> R
             && let Some((pad, probe)) = state.pad.take()
         {
             return Ok((pad, probe, state.segment.clone()));
+        }
+        if state.ended {
+            let message = format!("track {} ends before its first packet", input.track);
+            return Err(Failure::new(FailureKind::Undecodable, demuxer_name(input.container), message));
         }
         if state.no_more_pads && state.pad.is_none() {
             let message = format!("track {} is not in the source any more", input.track);

@@ -27,13 +27,14 @@ pub struct Track {
     pub title: Option<String>,
     /// The demuxer calls it a default track.
     pub selected: bool,
-    /// The first packets, in decode order.
+    /// The first packets, in decode order: as many as are enough, however far the demuxer ran ahead, so that the same
+    /// file has the same facts whenever and wherever it is probed.
     pub packets: Vec<PacketTimes>,
     pub first_pts: Option<Nanos>,
     pub last_end: Option<Nanos>,
     pub bytes: u64,
-    /// The beginning has been seen: packets only move the end now.
-    beginning_seen: bool,
+    /// Its packets are enough, or the beginning has been read: packets only move the end now.
+    enough: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +50,15 @@ pub struct Survey {
     pub duration: Option<Nanos>,
 }
 
-/// Enough of a video track: this much time or this many packets.
-const ENOUGH_NS: Nanos = 5 * NANOS_PER_SECOND;
-const ENOUGH_PACKETS: usize = 300;
-/// Packets whose times are kept: enough for open GOPs of ten seconds at 60 Hz.
+/// Enough of a video track: this much time, in which a second keyframe and its leading pictures have come.
+const ENOUGH_VIDEO_NS: Nanos = 5 * NANOS_PER_SECOND;
+/// Or, with one keyframe: open GOPs of ten seconds have shown what they are by then.
+const MAX_VIDEO_NS: Nanos = 12 * NANOS_PER_SECOND;
+/// Codecs reorder 16 pictures at most.
+const LEADING_PICTURES: usize = 16;
+/// Enough of a sound track: the median of its packets' times is then good to a few samples.
+const ENOUGH_AUDIO_NS: Nanos = 2 * NANOS_PER_SECOND;
+/// Enough of any track: twelve seconds at 100 Hz.
 const MAX_PACKETS: usize = 1200;
 /// A survey reads no more than this from the beginning.
 const MAX_BYTES: u64 = 48 << 20;
@@ -100,6 +106,11 @@ fn survey(
         no_more_pads.load(std::sync::atomic::Ordering::Relaxed) && have_enough(tracks)
             || read_bytes(tracks) > MAX_BYTES
     })?;
+    if ended && read_bytes(tracks) == 0 {
+        let demuxer = demuxer.factory().map_or("demuxer".into(), |factory| factory.name().to_string());
+        let message = "it ends before the first packet of any track";
+        return Err(Failure::new(FailureKind::Undecodable, demuxer, message));
+    }
     let duration = demuxer
         .query_duration::<gst::ClockTime>()
         .or_else(|| pads_duration(demuxer))
@@ -107,7 +118,7 @@ fn survey(
     if tail && !ended {
         if let Some(duration) = duration.filter(|duration| *duration > 2 * TAIL_NS) {
             let mut known = tracks.lock().unwrap_or_else(PoisonError::into_inner);
-            known.iter_mut().for_each(|track| track.beginning_seen = true);
+            known.iter_mut().for_each(|track| track.enough = true);
             drop(known);
             let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
             let target = gst::ClockTime::from_nseconds((duration - TAIL_NS) as u64);
@@ -155,12 +166,7 @@ fn wait(pipeline: &gst::Pipeline, deadline: Instant, enough: impl Fn() -> bool) 
 fn have_enough(tracks: &Tracks) -> bool {
     let tracks = tracks.lock().unwrap_or_else(PoisonError::into_inner);
     let played: Vec<&Track> = tracks.iter().filter(|track| track.kind != Kind::Text).collect();
-    !played.is_empty()
-        && played.iter().all(|track| {
-            let enough_ns = if track.kind == Kind::Video { ENOUGH_NS } else { NANOS_PER_SECOND / 2 };
-            let span = track.last_end.unwrap_or(0) - track.first_pts.unwrap_or(0);
-            track.caps.is_some() && (span >= enough_ns || track.packets.len() >= ENOUGH_PACKETS)
-        })
+    !played.is_empty() && played.iter().all(|track| track.caps.is_some() && track.enough)
 }
 
 fn read_bytes(tracks: &Tracks) -> u64 {
@@ -201,7 +207,7 @@ fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks:
             first_pts: None,
             last_end: None,
             bytes: 0,
-            beginning_seen: false,
+            enough: false,
         });
         drop(known);
         if let Some(end) = end.static_pad("sink") {
@@ -245,10 +251,26 @@ fn note_packet(track: &mut Track, buffer: &gst::Buffer) {
     track.first_pts = Some(track.first_pts.map_or(pts, |first| first.min(pts)));
     let end = pts + duration.unwrap_or(0);
     track.last_end = Some(track.last_end.map_or(end, |last| last.max(end)));
-    if !track.beginning_seen && track.packets.len() < MAX_PACKETS {
+    if !track.enough {
         let sync = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         track.packets.push(PacketTimes { pts, duration, sync });
+        track.enough = enough(track.kind, &track.packets);
     }
+}
+
+/// Whether these first packets say all that a survey wants to know of a track.
+fn enough(kind: Kind, packets: &[PacketTimes]) -> bool {
+    let times = || packets.iter().map(|packet| packet.pts);
+    let span = times().max().unwrap_or(0) - times().min().unwrap_or(0);
+    packets.len() >= MAX_PACKETS
+        || match kind {
+            Kind::Video => {
+                let second = packets.iter().enumerate().filter(|(_, packet)| packet.sync).nth(1);
+                let shown = second.is_some_and(|(at, _)| at + LEADING_PICTURES < packets.len());
+                span >= MAX_VIDEO_NS || shown && span >= ENOUGH_VIDEO_NS
+            }
+            Kind::Audio | Kind::Text => span >= ENOUGH_AUDIO_NS,
+        }
 }
 
 fn note_tags(track: &mut Track, tags: &gst::TagListRef) {
