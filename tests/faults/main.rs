@@ -12,7 +12,10 @@ mod service;
 #[path = "../support/viewer.rs"]
 mod viewer;
 
+mod clients;
+mod live;
 mod sources;
+mod store;
 mod workers;
 
 /// How long something goes on: in all tests, or when there is time.

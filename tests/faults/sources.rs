@@ -13,7 +13,7 @@ use crate::viewer::Viewer;
 
 /// A film under a name, somebody who plays it, and somebody who watches another one.
 fn with_another(name: &str, film: &Path) -> (Service, Viewer) {
-    let service = Setup::new().film(name, film).film("other.mp4", films::other()).start();
+    let service = Setup::new().own_film(name, film).film("other.mp4", films::other()).start();
     let other = service.film_id("other.mp4");
     let viewer = Viewer::in_haste(&service, &service.rendition(&other, "v180"), 0);
     (service, viewer)
@@ -60,16 +60,34 @@ fn shortened_while_it_plays(name: &str, film: &Path) {
         let length = file.metadata().expect("its length").len();
         file.set_len(length / 3 * 2).expect("shortened");
         // Where it was played, and where the file no longer reaches.
-        come_or_are_refused(&service, &old, &[2, 5, old.segments.len() - 2], &[410, 500, 502, 503]);
+        come_or_are_refused(&service, &old, &[2, 5, old.segments.len() - 2], &[410, 422, 503]);
         let new = seen_anew(&service, &film, &old);
         let quarter = new.segments.len() / 4;
         let there = [0, quarter / 2, quarter];
         assert_eq!(come_or_are_refused(&service, &new, &there, &[]), there.len());
         let last = new.segments.len() - 1;
-        come_or_are_refused(&service, &new, &[quarter * 3, last], &[500, 502, 503]);
+        come_or_are_refused(&service, &new, &[quarter * 3, last], &[422]);
+        plays_to_the_end(&service, &new);
     }
     viewer.end().was_not_disturbed(10);
     service.comes_to_rest(before);
+}
+
+/// Heads that somebody starts who comes to the end of what there is: one or two, and not one after the other.
+const STARTS_AT_THE_END: usize = 20;
+
+/// Plays one segment after the other up to the first one that is refused.
+fn plays_to_the_end(service: &Service, rendition: &Rendition) {
+    let before = service.logged("head starts");
+    let comes = |n: &usize| come_or_are_refused(service, rendition, &[*n], &[422]) == 1;
+    let last = (rendition.segments.len() / 2..rendition.segments.len()).take_while(comes).last();
+    let last = last.unwrap_or_else(|| panic!("nothing is played:\n{}", service.log()));
+    let refused = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < refused {
+        assert_eq!(service.get(&rendition.segments[last]).status, 200);
+    }
+    let starts = service.logged("head starts") - before;
+    assert!(starts < STARTS_AT_THE_END, "{starts} heads:\n{}", service.log());
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub fn large() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     let picture = "testsrc2=size=1280x720:rate=24,noise=alls=20:allf=t";
     MADE.get_or_init(|| {
-        make("large.mp4", picture, "-map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 -b:a 320k", 10, 11)
+        make("large.mp4", picture, "-b:v 8M -map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 -b:a 320k", 10, 11)
     })
 }
 

@@ -76,8 +76,15 @@ impl Setup {
         self
     }
 
-    /// A copy of a film under this name.
+    /// A film under this name, to be left as it is.
     pub fn film(self, name: &str, film: &Path) -> Self {
+        let target = self.folder.path().join("films").join(name);
+        fs::hard_link(film, &target).or_else(|_| fs::copy(film, &target).map(drop)).expect("it is there");
+        self
+    }
+
+    /// A film under this name, to be done anything to.
+    pub fn own_film(self, name: &str, film: &Path) -> Self {
         fs::copy(film, self.folder.path().join("films").join(name)).expect("copied");
         self
     }
