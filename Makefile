@@ -10,7 +10,7 @@ FOLDER := $(or $(patsubst ~/%,$(HOME)/%,$(LIBRARY)),demo)
 WEB_INPUTS := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -name '* *')
 
 .NOTPARALLEL:
-.PHONY: run test build bench verify lint packages test-packages
+.PHONY: run test build bench verify faults lint packages test-packages
 
 run: build
 	$(if $(LIBRARY),,tools/demo-library demo)
@@ -29,7 +29,11 @@ bench: packages
 	tools/bench/run
 
 # Everything that takes long.
-verify: lint test bench
+verify: lint test faults bench
+
+# What goes wrong around the service, for longer than in `make test`.
+faults: test-packages web/dist/index.html
+	FAULTS=long cargo test --locked --test faults
 
 lint: packages web/dist/index.html
 	cargo fmt --check

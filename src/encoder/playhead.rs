@@ -24,6 +24,10 @@ impl Playhead {
         self.at_ns.saturating_add(passed).min(self.end_ns)
     }
 
+    pub fn end(&self) -> Nanos {
+        self.end_ns
+    }
+
     pub fn ended(&self, now: Now) -> bool {
         self.position(now) >= self.end_ns
     }

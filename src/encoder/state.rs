@@ -130,6 +130,9 @@ struct Line {
     seen: BTreeMap<u32, Now>,
     /// Wanted segments that a head began and did not finish: only one that starts there can go on with them.
     torn: BTreeSet<u32>,
+    /// Segments that could not be made, and until when that counts: heads do not get past them, and none is started
+    /// there that nobody waits for.
+    hopeless: BTreeMap<u32, Now>,
     /// Before this, no head is started that nobody waits for.
     no_ahead_before: Now,
 }
@@ -173,6 +176,8 @@ const TIGHT_AHEAD: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A head that somebody waits for works at least so long before it is anybody else's turn.
 const TURN: Duration = Duration::from_secs(5);
+/// What could not be made is not tried again for so long unless somebody asks.
+const HOPELESS: Duration = Duration::from_secs(10);
 /// A head that nobody waits for is not tried again for so long where there was no room.
 const NO_ROOM: Duration = Duration::from_secs(5);
 
@@ -185,6 +190,7 @@ impl State {
             wanted: BTreeMap::new(),
             seen: BTreeMap::new(),
             torn: BTreeSet::new(),
+            hopeless: BTreeMap::new(),
             no_ahead_before: Now::ZERO,
         };
         let lines = shapes.into_iter().map(line).collect();
@@ -235,13 +241,6 @@ impl State {
         self.lines.get(rendition.0)?.wanted.get(&segment).map(|interest| interest.ticket)
     }
 
-    /// Wanted segments of a rendition at or after `from`.
-    pub fn wanted(&self, rendition: RenditionIndex, from: u32) -> Vec<u32> {
-        self.lines
-            .get(rendition.0)
-            .map_or_else(Vec::new, |line| line.wanted.range(from..).map(|w| *w.0).collect())
-    }
-
     /// Whether any head works on a rendition.
     pub fn has_head(&self, rendition: RenditionIndex) -> bool {
         self.heads.values().any(|head| head.rendition == rendition)
@@ -274,6 +273,7 @@ impl State {
                     line.wanted.remove(&segment);
                     line.torn.remove(&segment);
                     line.seen.remove(&segment);
+                    line.hopeless.insert(segment, now + HOPELESS);
                 }
             }
             Event::Ended { head } => {
@@ -360,6 +360,7 @@ impl State {
         let line = &mut self.lines[rendition.0];
         line.stored.insert(segment);
         line.torn.remove(&segment);
+        line.hopeless.remove(&segment);
         if line.wanted.remove(&segment).is_some() {
             line.seen.insert(segment, now);
         }
@@ -377,6 +378,7 @@ impl State {
         for line in &mut self.lines {
             let presence = PRESENCE.max(line.shape.segment * PRESENCE_SEGMENTS);
             line.seen.retain(|at, seen| now < *seen + presence || line.wanted.contains_key(at));
+            line.hopeless.retain(|_, until| now < *until);
         }
         self.serve_all(now, effects);
         self.look_ahead(now, effects);
@@ -423,7 +425,9 @@ impl State {
             let has_it = |at: &&u32| line.stored.contains(at);
             let company = line.seen.keys().filter(has_it).filter(|at| !self.is_alone(line, **at));
             let holes = company.filter_map(|at| line.first_missing(*at, self.ahead(line, *at)));
-            let holes: BTreeSet<u32> = holes.filter(|hole| !line.wanted.contains_key(hole)).collect();
+            let holes =
+                holes.filter(|hole| !line.wanted.contains_key(hole) && !line.hopeless.contains_key(hole));
+            let holes: BTreeSet<u32> = holes.collect();
             for hole in holes {
                 if self.heads.len() < self.limits.max_heads && self.maker(index, hole).is_none() {
                     self.start(now, RenditionIndex(index), hole, false, effects);
@@ -494,6 +498,7 @@ impl State {
             .filter(|(_, head)| head.rendition == rendition && head.frontier <= segment)
             .filter(|(_, head)| !torn || head.frontier == segment)
             .filter(|(_, head)| line.stored.range(head.frontier..segment).next().is_none())
+            .filter(|(_, head)| line.hopeless.range(head.frontier..segment).next().is_none())
             .map(|(id, head)| (self.arrival(head, segment, &line.shape), segment - head.frontier, *id))
             .min()
             .filter(|(arrival, distance, _)| *distance <= NEXT_DOOR || *arrival <= line.cold_start + MARGIN)

@@ -212,6 +212,8 @@ pub struct Started {
 pub struct LiveStatus {
     /// From the origin.
     pub position_ns: Nanos,
+    /// Where the file ends.
+    pub end_ns: Nanos,
     pub at: Instant,
     /// Clock time at that moment, by a clock that is never set.
     pub wall: SystemTime,
@@ -220,10 +222,11 @@ pub struct LiveStatus {
 }
 
 impl LiveStatus {
-    /// Where the playhead is now: it moves on between two looks of its encoder.
+    /// Where the playhead is now: it moves on between two looks of its encoder, up to the end of the file.
     pub fn position_now(&self) -> Duration {
         let passed = if self.ended { Duration::ZERO } else { self.at.elapsed() };
-        Duration::from_nanos(self.position_ns.max(0) as u64) + passed
+        let from_origin = |ns: Nanos| Duration::from_nanos(ns.max(0) as u64);
+        (from_origin(self.position_ns) + passed).min(from_origin(self.end_ns))
     }
 }
 

@@ -12,37 +12,28 @@ use crate::timeline::{SegmentIndex, nanos_from_ticks};
 impl Actor {
     /// Why a segment is not even tried, if it is not.
     pub(super) fn refusal(&self, rendition: usize, segment: u32) -> Option<StreamError> {
-        if self.missing_from[rendition].is_some_and(|(from, _)| segment >= from) {
-            return Some(self.damaged(rendition));
-        }
         // Impatient players would otherwise have it tried again and again.
         self.tries.get(&(rendition, segment))?.failed.clone()
     }
 
-    pub(super) fn damaged(&self, rendition: usize) -> StreamError {
-        let from = self.missing_from[rendition].map_or(0, |(from, _)| from);
+    /// The source has nothing more for a head, though the cut list does: it was cut short, or is damaged here and
+    /// goes on behind. Who waits for what lies behind gets a head that begins there.
+    pub(super) fn source_ended(&mut self, rendition: usize, segment: u32) {
+        tracing::warn!(file = %self.record.id, name = %self.record.name, segment, "the source ended early");
         let cuts = &self.renditions[rendition].cuts;
-        let at =
-            cuts.range(SegmentIndex(from)).map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale));
-        StreamError::Damaged(format!(
-            "{} ends at {:.1} s, before its own index says",
-            self.record.name,
-            at as f64 / 1e9
-        ))
-    }
-
-    /// The source has no more, though the cut list does: who waits beyond hears so.
-    pub(super) fn source_ended(&mut self, rendition: usize, from: u32) {
-        tracing::warn!(file = %self.record.id, name = %self.record.name, segment = from, "the source ended early");
-        self.missing_from[rendition] = Some((from, Instant::now()));
-        let error = self.damaged(rendition);
+        let range = cuts.range(SegmentIndex(segment));
+        let at = range.map_or(0, |range| nanos_from_ticks(range.start, cuts.timescale)) as f64 / 1e9;
+        let name = &self.record.name;
+        let error = StreamError::Damaged(format!(
+            "{name} has nothing to play at {at:.1} s, though its index says so"
+        ));
         self.refuse_init(rendition, &error);
-        for segment in self.state.wanted(RenditionIndex(rendition), from) {
-            self.give_up(rendition, segment, &error);
-        }
+        let failed = Tries { count: 0, last: Instant::now(), failed: Some(error.clone()) };
+        self.tries.insert((rendition, segment), failed);
+        self.give_up(rendition, segment, &error);
     }
 
-    /// What failed may be tried again after a while, counted from the last failure, and not while somebody still
+    /// What failed may be tried again after a while (a disk that came back has what it did not deliver before), counted from the last failure, and not while somebody still
     /// tries: a try that hangs takes longer than the while.
     pub(super) fn forgive(&mut self) {
         let trying: Vec<(usize, u32)> = self
@@ -51,10 +42,6 @@ impl Actor {
             .filter_map(|(head, running)| Some((running.rendition, self.state.frontier(*head)?)))
             .collect();
         self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
-        // A disk that came back has what it did not deliver before.
-        for missing in &mut self.missing_from {
-            missing.take_if(|(_, since)| since.elapsed() >= FORGIVE);
-        }
     }
 
     /// A head failed: another try, on the next profile, or the end of trying.

@@ -95,8 +95,8 @@ impl Actor {
         let live = self.live.as_ref()?;
         let now = self.began.elapsed();
         let position_ns = live.playhead.position(now);
-        let ended = live.playhead.ended(now);
-        Some(LiveStatus { position_ns, at: Instant::now(), wall: live.wall + now, ended })
+        let (end_ns, ended) = (live.playhead.end(), live.playhead.ended(now));
+        Some(LiveStatus { position_ns, end_ns, at: Instant::now(), wall: live.wall + now, ended })
     }
 
     fn end_ns(&self, rendition: usize) -> Nanos {
@@ -106,6 +106,10 @@ impl Actor {
 
     /// How far the segment at `position` exists; somewhere behind it when it is whole.
     fn made_until_ns(&self, rendition: usize, position: Nanos) -> Nanos {
+        if position >= self.end_ns(rendition) {
+            // The others go on for longer.
+            return position;
+        }
         let known = &self.renditions[rendition];
         let segment = known.cuts.segment_at(position);
         let Some(range) = known.cuts.range(segment) else { return position };

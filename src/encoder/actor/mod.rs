@@ -119,8 +119,6 @@ pub struct Actor {
     /// Renditions of which a head ended since this was last looked at.
     lost_head: Vec<bool>,
     tries: HashMap<(usize, u32), Tries>,
-    /// First segment that the source does not have, though its cut list does, and when that was seen.
-    missing_from: Vec<Option<(u32, Instant)>>,
     expected_at: Nanos,
     head_events: mpsc::Sender<(HeadId, HeadEvent)>,
     releases: mpsc::UnboundedSender<Release>,
@@ -176,7 +174,6 @@ pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presenta
         let actor = Actor {
             state: schedule(&shared, &renditions),
             inits: renditions.iter().map(|_| Init::Wanted(Vec::new())).collect(),
-            missing_from: vec![None; renditions.len()],
             lost_head: vec![false; renditions.len()],
             observer: Observer::new(shared.telemetry.clone(), record.id, record.name.clone()),
             shared,

@@ -200,6 +200,23 @@ fn a_dead_head_is_replaced_while_somebody_waits() {
 }
 
 #[test]
+fn what_cannot_be_made_is_not_tried_again_unasked_and_what_lies_behind_has_a_head_of_its_own() {
+    let mut state = state(4);
+    state.set_stored(RENDITION, 0, true);
+    near(&mut state, 0, 0);
+    assert_eq!(want(&mut state, 0, 1), [start(0, 1, 12)]);
+    assert_eq!(want(&mut state, 0, 2), [order(0, 13, true)], "the next one is waited for");
+    let effects = state.step(2 * SECOND, Event::GiveUp { rendition: RENDITION, segment: 1 });
+    assert!(effects.contains(&start(1, 2, 13)), "not by way of what cannot be made: {effects:?}");
+    state.step(2 * SECOND, Event::Ended { head: HeadId(0) });
+    made(&mut state, 3, 1, 2);
+    near(&mut state, 4, 0);
+    assert_eq!(state.heads.len(), 1, "nobody waits for it");
+    assert!(want(&mut state, 4, 1).contains(&start(2, 1, 12)), "somebody does");
+    assert_eq!(made(&mut state, 5, 2, 1), [kill(2, KillCause::Met)]);
+}
+
+#[test]
 fn a_segment_that_was_begun_is_gone_on_with_by_a_head_of_its_own() {
     let mut state = state(4);
     want(&mut state, 0, 6);
@@ -256,9 +273,9 @@ fn who_read_a_segment_before_it_was_evicted_does_not_leave_for_who_wants_it_now(
     state.set_stored(RENDITION, 7, false);
     want(&mut state, 2, 7);
     state.step(2 * SECOND, Event::Release { rendition: RENDITION, segment: 7, ticket: early });
-    assert_eq!(state.wanted(RENDITION, 0), [7]);
+    assert!(state.ticket(RENDITION, 7).is_some());
     release(&mut state, 2, 7);
-    assert!(state.wanted(RENDITION, 0).is_empty());
+    assert!(state.ticket(RENDITION, 7).is_none());
 }
 
 #[derive(Clone, Debug)]

@@ -204,7 +204,13 @@ impl Streams for FakeStreams {
 
 /// A playhead that has come to the end, so that it stands still.
 fn edge(position_ns: i64) -> LiveStatus {
-    LiveStatus { position_ns, at: Instant::now(), wall: SystemTime::UNIX_EPOCH, ended: true }
+    LiveStatus {
+        position_ns,
+        end_ns: position_ns,
+        at: Instant::now(),
+        wall: SystemTime::UNIX_EPOCH,
+        ended: true,
+    }
 }
 
 pub struct Service {

@@ -1,0 +1,99 @@
+//! Somebody who watches one segment after the other while others do what they do.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::service::{LOOK_AHEAD, Rendition, Service, get};
+
+/// Segments that a player fetches at once before it keeps pace.
+const BUFFERED: usize = 3;
+/// A player that gets no answer asks again.
+const TRIES: usize = 40;
+const BETWEEN_TRIES: Duration = Duration::from_millis(250);
+
+pub struct Viewer {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Watched>,
+}
+
+/// What a viewer saw.
+#[derive(Debug, Default)]
+pub struct Watched {
+    pub segments: usize,
+    pub longest_wait: Duration,
+    /// What was no whole segment, after all tries.
+    pub refused: Vec<String>,
+}
+
+impl Viewer {
+    /// Watches from this segment on, in real time.
+    pub fn in_real_time(service: &Service, rendition: &Rendition, from: usize) -> Self {
+        Self::start(service.address, rendition, from, 1.0)
+    }
+
+    /// Fetches one segment after the other.
+    pub fn in_haste(service: &Service, rendition: &Rendition, from: usize) -> Self {
+        Self::start(service.address, rendition, from, 0.0)
+    }
+
+    fn start(address: SocketAddr, rendition: &Rendition, from: usize, pace: f64) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let listed = rendition.segments.iter().cloned().zip(rendition.seconds.iter().copied());
+        let listed: Vec<(String, f64)> = listed.skip(from).collect();
+        let thread = std::thread::spawn(move || watch(address, &listed, pace, &stopped));
+        Self { stop, thread }
+    }
+
+    /// Stops watching, after the segment it waits for.
+    pub fn end(self) -> Watched {
+        let _ended_before = self.stop.send(());
+        self.thread.join().expect("it watched")
+    }
+}
+
+impl Watched {
+    /// Who plays never waits longer than what is made ahead of it lasts.
+    pub fn was_not_disturbed(&self, at_least: usize) {
+        assert!(self.refused.is_empty(), "{self:?}");
+        assert!(self.longest_wait < LOOK_AHEAD, "{self:?}");
+        assert!(self.segments >= at_least, "{self:?}, not {at_least}");
+    }
+}
+
+fn watch(address: SocketAddr, listed: &[(String, f64)], pace: f64, stopped: &mpsc::Receiver<()>) -> Watched {
+    let mut watched = Watched::default();
+    let begin = Instant::now();
+    let mut due = begin;
+    for (n, (path, seconds)) in listed.iter().enumerate() {
+        if n >= BUFFERED {
+            due += Duration::from_secs_f64(seconds * pace);
+        }
+        let rest = due.saturating_duration_since(Instant::now());
+        if stopped.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
+            break;
+        }
+        let asked = Instant::now();
+        match fetch(address, path) {
+            Ok(()) => watched.segments += 1,
+            Err(said) => watched.refused.push(format!("{path}: {said}")),
+        }
+        watched.longest_wait = watched.longest_wait.max(asked.elapsed());
+    }
+    watched
+}
+
+/// As players do: what fails is tried again for a while.
+fn fetch(address: SocketAddr, path: &str) -> Result<(), String> {
+    let mut said = String::new();
+    for _ in 0..TRIES {
+        let answer = get(address, path);
+        if answer.status == 200 && !answer.body.is_empty() {
+            return Ok(());
+        }
+        said = format!("{} {}", answer.status, answer.text());
+        super::service::rest(BETWEEN_TRIES);
+    }
+    Err(said)
+}
