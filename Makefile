@@ -28,8 +28,10 @@ build: packages web/dist/index.html
 bench: packages
 	tools/bench/run
 
-# Everything that takes long.
+# Everything that takes long; docs/verify.md says what the long forms of the black-box tests are.
 verify: lint test bench
+	WALK_SECONDS=600 SHARING_SECONDS=600 MUTATIONS=1000 SOAK_MINUTES=30 \
+		cargo test --release --locked --test service -- --test-threads=1 --nocapture
 
 lint: packages web/dist/index.html
 	cargo fmt --check
