@@ -28,12 +28,11 @@ build: packages web/dist/index.html
 bench: packages
 	tools/bench/run
 
-# Everything that takes long.
-verify: lint test faults bench
-
-# What goes wrong around the service, for longer than in `make test`.
-faults: test-packages web/dist/index.html
-	FAULTS=long cargo test --locked --test faults
+# Everything that takes long; docs/verify.md says what the long forms of the black-box tests are.
+verify: lint test bench
+	FAULTS=long cargo test --release --locked --test faults
+	WALK_SECONDS=600 SHARING_SECONDS=600 MUTATIONS=1000 SOAK_MINUTES=30 \
+		cargo test --release --locked --test service -- --test-threads=1 --nocapture
 
 lint: packages web/dist/index.html
 	cargo fmt --check

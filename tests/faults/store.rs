@@ -88,7 +88,8 @@ fn a_film_plays_on_a_disk_that_becomes_read_only() {
 }
 
 /// What a power cut, or a failing disk, makes of a file.
-const DAMAGES: [(&str, fn(&mut Vec<u8>)); 6] = [
+type Damage = fn(&mut Vec<u8>);
+const DAMAGES: [(&str, Damage); 6] = [
     ("empty", Vec::clear),
     ("cut within a header", |file| file.truncate(5)),
     ("cut in half", |file| file.truncate(file.len() / 2)),

@@ -1,0 +1,186 @@
+//! Many viewers of one film: each sees the same bytes, and together they cost the fewest heads.
+//!
+//! `SHARING_SECONDS=600` takes a film of ten minutes; without it, two minutes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Barrier;
+
+use crate::films;
+use crate::presentation::Listed;
+use crate::random::Random;
+use crate::server::{Service, Started, until};
+
+const SHORT_SECONDS: u32 = 120;
+const CLIENTS: usize = 30;
+/// Segments that each of them reads.
+const READS: usize = 25;
+/// Viewers at the same place.
+const VIEWERS: usize = 10;
+
+fn film() -> PathBuf {
+    let seconds = std::env::var("SHARING_SECONDS").ok().map(|text| text.parse().expect("a number"));
+    let seconds = seconds.unwrap_or(SHORT_SECONDS);
+    films::film(
+        &format!("sharing-{seconds}s.mkv"),
+        &format!(
+            "-f lavfi -i testsrc2=s=320x180:r=24:d={seconds} -f lavfi -i sine=440:r=48000:d={seconds} \
+             -c:v libx264 -preset ultrafast -pix_fmt yuv420p -bf 2 -g 48 -c:a ac3 -ac 2"
+        ),
+    )
+}
+
+/// The encoded picture.
+fn picture(listed: &[Listed]) -> &Listed {
+    listed.iter().find(|rendition| rendition.video && !rendition.copied()).expect("an encoded picture")
+}
+
+/// Heads that have been started for a rendition since the service was.
+fn started(service: &Service, rendition: &Listed) -> usize {
+    service.heads_started().iter().filter(|head| head.rendition == rendition.id).count()
+}
+
+/// Heads of a rendition there are now.
+fn heads(service: &Service, rendition: &Listed) -> usize {
+    service.heads().iter().filter(|head| head.rendition == rendition.id).count()
+}
+
+#[test]
+fn thirty_clients_at_random_positions_read_what_one_client_reads_afterwards() {
+    let service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "6s")]);
+    let listed = service.presentation(&service.film());
+    let read: Vec<BTreeMap<(usize, usize), Vec<u8>>> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let (service, listed) = (&service, &listed);
+                scope.spawn(move || zig_zag(service, listed, number as u64))
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().expect("a client reads to its end")).collect()
+    });
+    let mut one = service.client();
+    for (index, rendition) in listed.iter().enumerate() {
+        for n in 0..rendition.segments() {
+            let answer = one.get(&rendition.segment(n)).expect("an answer");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            for (number, bytes) in read.iter().enumerate() {
+                let same = bytes.get(&(index, n)).is_none_or(|bytes| *bytes == answer.body);
+                assert!(same, "client {number} read another segment {n} of {}", rendition.kind());
+            }
+        }
+    }
+}
+
+/// A viewer who cannot make up his mind: some segments on, then somewhere else, now and then in another rendition.
+fn zig_zag(service: &Service, listed: &[Listed], number: u64) -> BTreeMap<(usize, usize), Vec<u8>> {
+    let mut random = Random::new(1000 + number);
+    let mut client = service.client();
+    let mut read = BTreeMap::new();
+    let (mut index, mut n) = (0, 0);
+    for at in 0..READS {
+        if at % 4 == 0 {
+            index = random.below(listed.len());
+            n = random.below(listed[index].segments());
+        }
+        let answer = client.get(&listed[index].segment(n));
+        let answer = answer.unwrap_or_else(|error| panic!("client {number}: {error}\n{}", service.log()));
+        assert_eq!(answer.status, 200, "client {number}: {}", answer.text());
+        let before = read.insert((index, n), answer.body.clone());
+        assert!(before.is_none_or(|before| before == answer.body), "client {number}: a segment has changed");
+        n = if random.below(3) == 0 { n.saturating_sub(1) } else { n + 1 } % listed[index].segments();
+    }
+    read
+}
+
+#[test]
+fn ten_viewers_at_the_same_place_share_one_head() {
+    let service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
+    let listed = service.presentation(&service.film());
+    let picture = picture(&listed);
+    let together = Barrier::new(VIEWERS);
+    std::thread::scope(|scope| {
+        for _ in 0..VIEWERS {
+            scope.spawn(|| {
+                let mut client = service.client();
+                for n in 10..20 {
+                    together.wait();
+                    let answer = client.get(&picture.segment(n)).expect("an answer");
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    assert_eq!(heads(&service, picture), 1);
+                }
+            });
+        }
+    });
+    assert_eq!(started(&service, picture), 1, "{:?}", service.heads_started());
+}
+
+#[test]
+fn two_far_viewers_have_a_head_each_until_they_leave() {
+    let settings = [("ENCODE_LOOK_AHEAD", "4s"), ("ENCODE_IDLE_TIMEOUT", "1s")];
+    let service = Service::start(&[&film()], &settings);
+    let listed = service.presentation(&service.film());
+    let picture = picture(&listed);
+    let (near, far) = (picture.segment(3), picture.segment(picture.segments() - 10));
+    let mut client = service.client();
+    let mut watch = |path: &str| assert_eq!(client.get(path).expect("an answer").status, 200);
+    watch(&near);
+    watch(&far);
+    assert_eq!(started(&service, picture), 2, "{:?}", service.heads_started());
+    let both = until(|| {
+        watch(&near);
+        watch(&far);
+        (heads(&service, picture) == 2).then_some(())
+    });
+    both.expect("a head for each");
+    let one = until(|| {
+        watch(&near);
+        (heads(&service, picture) == 1).then_some(())
+    });
+    one.expect("the head of the viewer who left ends");
+    assert!(service.heads()[0].segment < 10, "{:?}", service.heads());
+    until(|| service.heads().is_empty().then_some(())).expect("the last head ends");
+    assert_eq!(started(&service, picture), 2, "nobody asked for more: {:?}", service.heads_started());
+}
+
+#[test]
+fn a_restart_keeps_what_is_made_and_a_second_pass_starts_no_head() {
+    let mut service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
+    let film = service.film();
+    let listed = service.presentation(&film);
+    let mut random = Random::new(5);
+    let mut read = BTreeMap::new();
+    for _ in 0..listed.len() * 12 {
+        let index = random.below(listed.len());
+        let n = random.below(listed[index].segments());
+        read.insert((index, n), service.get(&listed[index].segment(n)).body);
+    }
+    let store = service.path().join("cache/segments").join(&film);
+    let kept = |(index, n): &(usize, usize)| store.join(&listed[*index].id).join(format!("{n}.m4s")).exists();
+    until(|| read.keys().all(kept).then_some(())).expect("all that was read is stored");
+    // It dies while somebody waits for a segment.
+    let waiting =
+        listed.iter().position(|rendition| rendition.video && !rendition.copied()).expect("encoded");
+    let missing = (0..listed[waiting].segments()).find(|n| !kept(&(waiting, *n))).expect("one is not made");
+    service.client().abandon(&listed[waiting].segment(missing), 1).expect("it begins");
+    service.kill_and_start();
+    let again = service.presentation(&film);
+    for ((index, n), bytes) in &read {
+        assert_eq!(again[*index].id, listed[*index].id);
+        let answer = service.get(&again[*index].segment(*n));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.body == *bytes, "segment {n} of {} has changed", again[*index].kind());
+    }
+    let needed: Vec<Started> = service.heads_started().into_iter().filter(|head| !head.ahead).collect();
+    assert_eq!(needed, [], "what is stored needs no head");
+    let whole_film = |service: &Service| {
+        for rendition in &again {
+            for n in 0..rendition.segments() {
+                assert_eq!(service.get(&rendition.segment(n)).status, 200);
+            }
+        }
+    };
+    whole_film(&service);
+    let heads = service.heads_started().len();
+    whole_film(&service);
+    assert_eq!(service.heads_started().len(), heads, "the second pass");
+}
