@@ -10,7 +10,7 @@ FOLDER := $(or $(patsubst ~/%,$(HOME)/%,$(LIBRARY)),demo)
 WEB_INPUTS := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -name '* *')
 
 .NOTPARALLEL:
-.PHONY: run test build bench verify faults lint packages test-packages
+.PHONY: run test build bench verify lint packages test-packages
 
 run: build
 	$(if $(LIBRARY),,tools/demo-library demo)

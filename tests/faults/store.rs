@@ -87,18 +87,31 @@ fn a_film_plays_on_a_disk_that_becomes_read_only() {
     service.comes_to_rest(before);
 }
 
-/// What a power cut, or a failing disk, makes of a file.
 type Damage = fn(&mut Vec<u8>);
-const DAMAGES: [(&str, Damage); 6] = [
-    ("empty", Vec::clear),
-    ("cut within a header", |file| file.truncate(5)),
-    ("cut in half", |file| file.truncate(file.len() / 2)),
-    ("cut by a byte", |file| file.truncate(file.len() - 1)),
-    ("zeros throughout", |file| file.fill(0)),
-    ("something behind it", |file| file.extend([7; 100])),
+
+/// What a power cut, or a failing disk, makes of a file.
+const DAMAGES: [Damage; 9] = [
+    // Nothing of it arrived, or not all.
+    Vec::clear,
+    |file| file.truncate(5),
+    |file| file.truncate(file.len() / 2),
+    |file| file.truncate(file.len() - 1),
+    // Its length arrived, its data did not, or not all.
+    |file| file.fill(0),
+    |file| second_half(file).fill(0),
+    // A block of another file.
+    |file| file.extend([7; 100]),
+    |file| second_half(file).fill(0x5a),
+    |file| second_half(file)[0] ^= 1,
 ];
 
-fn tear(path: &Path, damage: fn(&mut Vec<u8>)) {
+/// Pictures, and no box.
+fn second_half(file: &mut [u8]) -> &mut [u8] {
+    let middle = file.len() / 2;
+    &mut file[middle..]
+}
+
+fn tear(path: &Path, damage: Damage) {
     let mut bytes = fs::read(path).expect("a stored file");
     damage(&mut bytes);
     fs::write(path, bytes).expect("torn");
@@ -106,7 +119,7 @@ fn tear(path: &Path, damage: fn(&mut Vec<u8>)) {
 
 /// Tears a stored segment in each way, and the init in one.
 fn tear_all(service: &Service, rendition: &Rendition) {
-    for (n, (_, damage)) in DAMAGES.iter().enumerate() {
+    for (n, damage) in DAMAGES.iter().enumerate() {
         tear(&service.stored(&rendition.segments[n * 2]), *damage);
     }
     let init = service.stored(&rendition.init);
@@ -132,7 +145,6 @@ fn segments_that_were_torn_while_the_service_ran_or_was_down_are_made_again() {
     play(&service, &rendition, 0..count);
     stored(&service, &rendition, count);
     let before = service.usage();
-    // Long enough ago not to be held in memory: by now others have been read.
     tear_all(&service, &rendition);
     play(&service, &rendition, 0..count);
     service.comes_to_rest(before);
