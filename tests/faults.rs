@@ -43,17 +43,40 @@ fn film(path: &Path, source: &str, seconds: u32) {
 impl Service {
     /// Serves a folder with one film.
     fn start() -> Self {
+        Self::in_folder(Self::folder())
+    }
+
+    fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["films", "state", "cache"] {
             fs::create_dir(folder.path().join(name)).expect("a folder in it");
         }
         film(&folder.path().join("films/film.mkv"), "testsrc2", 300);
-        Self::in_folder(folder)
+        folder
     }
 
     fn in_folder(folder: tempfile::TempDir) -> Self {
+        Self::through(Command::new(env!("CARGO_BIN_EXE_millrace")), folder)
+    }
+
+    /// With a cache of its own file system, 1 MiB in memory, prepared by a line of shell in the folder of the cache.
+    fn on_a_small_disk(preparation: &str) -> Self {
+        let folder = Self::folder();
+        let cache = folder.path().join("cache");
+        let script = format!(
+            "cd '{0}' && mount -t tmpfs -o size=1m none . && cd '{0}' && {preparation}; exec \"$@\"",
+            cache.display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_millrace")).env("MILLRACE_CACHE_MIN_FREE", "0");
+        Self::through(command, folder)
+    }
+
+    fn through(mut command: Command, folder: tempfile::TempDir) -> Self {
         let at = |name: &str| folder.path().join(name);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_millrace"))
+        let log = fs::File::create(at("log")).expect("a log");
+        let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--library"])
             .arg(format!("Films={}", at("films").display()))
             .arg("--state-dir")
@@ -61,7 +84,7 @@ impl Service {
             .arg("--cache-dir")
             .arg(at("cache"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the service starts");
         let said = process.stdout.take().expect("its output");
@@ -69,6 +92,23 @@ impl Service {
         BufReader::new(said).read_line(&mut line).expect("it says where it serves");
         let url = line.split_whitespace().last().expect("an address").trim_end_matches('/').to_owned();
         Self { process, url, folder }
+    }
+
+    /// Lines of the log that hold `text`.
+    fn logged(&self, text: &str) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("log")).expect("the log");
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// Runs `mount` as the service sees the file systems, in the folder of its cache.
+    fn remount(&self, options: &str) {
+        let target = self.process.id().to_string();
+        let done = Command::new("nsenter")
+            .args(["--preserve-credentials", "--user", "--mount", "--target", &target])
+            .args(["mount", "-o", &format!("remount,{options}")])
+            .arg(self.folder.path().join("cache"))
+            .status();
+        assert!(done.expect("nsenter runs").success());
     }
 
     fn films(&self) -> PathBuf {
@@ -238,12 +278,46 @@ fn a_film_plays_though_nothing_can_be_stored() {
     fs::remove_dir_all(&store).expect("removed");
     fs::write(&store, b"").expect("in the way");
     fs::set_permissions(&store, fs::Permissions::from_mode(0o400)).expect("read-only");
-    for address in segments.iter().step_by(15) {
+    let some: Vec<String> = segments.into_iter().step_by(15).collect();
+    play(&service, &some);
+    assert_eq!(service.logged("segments are not kept"), 1);
+    assert!(fs::metadata(&store).expect("still there").is_file());
+}
+
+fn play(service: &Service, segments: &[String]) {
+    for address in segments {
         let response = service.get(address);
         assert_eq!(response.status, 200, "{address}: {}", response.text());
         assert!(!response.body.is_empty());
     }
-    assert!(fs::metadata(&store).expect("still there").is_file());
+}
+
+#[test]
+fn a_film_plays_on_a_disk_that_fills_up_and_then_becomes_read_only() {
+    let service = Service::on_a_small_disk("true");
+    let segments = service.segments(&service.film_id());
+    play(&service, &segments[..20]);
+    until(|| (service.logged("segments are not kept") > 0).then_some(())).expect("it says so");
+    service.remount("ro");
+    play(&service, &segments[20..30]);
+    // What somebody read before is still there.
+    play(&service, &segments[18..20]);
+    until(|| (service.logged("Read-only file system") > 0).then_some(())).expect("it says that too");
+    // For each of the two troubles once a minute, and not for each of the sixty segments that are made.
+    assert!(service.logged("segments are not kept") < 10, "{}", service.logged("segments are not kept"));
+    service.remount("rw");
+    assert_eq!(service.post("/api/scan"), 202);
+    play(&service, &segments[..5]);
+}
+
+#[test]
+fn a_film_plays_though_the_disk_of_the_cache_is_full_or_read_only_from_the_start() {
+    for preparation in ["head -c 2M /dev/zero >filling 2>/dev/null", "mount -o remount,ro ."] {
+        let service = Service::on_a_small_disk(preparation);
+        let segments = service.segments(&service.film_id());
+        play(&service, &segments[..6]);
+        assert!((1..5).contains(&service.logged("kept")), "{preparation}: {}", service.logged("kept"));
+    }
 }
 
 #[test]
