@@ -41,7 +41,7 @@ pub async fn segment(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> 
         return look_up(call, file, rendition, n).await;
     }
     let reader = encoders.segment(file, rendition, SegmentIndex(n)).await?;
-    let name = format!("{file}/{rendition}/{n}");
+    let name = || format!("{file}/{rendition}/{n}");
     stream(call.headers, content_type(rendition), reader, PATIENCE, name).await
 }
 
@@ -82,7 +82,7 @@ pub async fn stream(
     content_type: &'static str,
     mut reader: Box<dyn Segment>,
     patience: Patience,
-    name: String,
+    name: impl FnOnce() -> String,
 ) -> Answer {
     if let Some(whole) = reader.whole() {
         return sized(headers, content_type, &whole);
@@ -95,13 +95,14 @@ pub async fn stream(
     if let Ok(ready) = tokio::time::timeout(patience.headers, reader.ready()).await {
         ready?;
     }
-    let body = body::growing(None, (reader, name), async |(mut reader, name): (Box<dyn Segment>, String)| {
-        let fragment = reader.next().await?.map_err(|error| {
-            tracing::warn!(segment = name, %error, "segment broke off");
-            io::Error::other(error)
+    let body =
+        body::growing(None, (reader, name()), async |(mut reader, name): (Box<dyn Segment>, String)| {
+            let fragment = reader.next().await?.map_err(|error| {
+                tracing::warn!(segment = name, %error, "segment broke off");
+                io::Error::other(error)
+            });
+            Some(((reader, name), fragment))
         });
-        Some(((reader, name), fragment))
-    });
     Ok(of_unknown_length(content_type, body))
 }
 

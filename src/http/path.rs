@@ -1,6 +1,8 @@
 //! The path of a request as its decoded parts. Strict: there is one way to write a path, and no part can mean
 //! something to a file system.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,14 +18,14 @@ pub enum NotAPath {
 }
 
 /// `/a/b%20c` as `["a", "b c"]`; the root has no parts.
-pub fn parts(path: &str) -> Result<Vec<String>, NotAPath> {
+pub fn parts(path: &str) -> Result<Vec<Cow<'_, str>>, NotAPath> {
     match path.strip_prefix('/').unwrap_or(path) {
         "" => Ok(Vec::new()),
         path => path.split('/').map(part).collect(),
     }
 }
 
-fn part(text: &str) -> Result<String, NotAPath> {
+fn part(text: &str) -> Result<Cow<'_, str>, NotAPath> {
     if !well_encoded(text) {
         return Err(NotAPath::BrokenEncoding);
     }
@@ -34,7 +36,7 @@ fn part(text: &str) -> Result<String, NotAPath> {
     if matches!(&*decoded, "." | "..") {
         return Err(NotAPath::Climbs);
     }
-    Ok(decoded.into_owned())
+    Ok(decoded)
 }
 
 /// Two hexadecimal digits behind each `%`.
@@ -59,7 +61,7 @@ mod tests {
             ("/a%252e", vec!["a%2e"]),
             ("/...", vec!["..."]),
         ] {
-            assert_eq!(parts(path), Ok(expected.into_iter().map(str::to_owned).collect()), "{path}");
+            assert_eq!(parts(path), Ok(expected.into_iter().map(Cow::from).collect()), "{path}");
         }
     }
 

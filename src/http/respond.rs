@@ -1,7 +1,8 @@
 //! One request: who asks, what for, the answer, and the headers that all answers have.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -211,9 +212,16 @@ fn undress(response: &mut Response<Body>) {
     }
 }
 
-/// Eight hexadecimal digits.
+/// Eight hexadecimal digits, other ones for each request since the service started, and unlike those of its last
+/// start: to find a request in the log.
 fn request_id() -> String {
-    let mut bytes = [0; 4];
-    fill_random(&mut bytes);
-    format!("{:08x}", u32::from_be_bytes(bytes))
+    static FIRST: LazyLock<u32> = LazyLock::new(|| {
+        let mut bytes = [0; 4];
+        fill_random(&mut bytes);
+        u32::from_be_bytes(bytes)
+    });
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // An odd factor: no number comes twice before all have come.
+    format!("{:08x}", FIRST.wrapping_add(count).wrapping_mul(0x9E37_79B1))
 }

@@ -61,8 +61,8 @@ const HASHED_ASSETS: &str = "assets/";
 
 impl Route {
     /// `None` for what is no address, malformed ids included.
-    pub fn parse(parts: &[String]) -> Option<Self> {
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    pub fn parse(parts: &[impl AsRef<str>]) -> Option<Self> {
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         Some(match parts.as_slice() {
             [] => Self::Page("index.html".to_owned()),
             ["healthz"] => Self::Health,
@@ -283,6 +283,7 @@ fn rendition(name: &str) -> Option<String> {
 
 /// `7`; one way to write each number.
 fn number(digits: &str) -> Option<u32> {
-    let number: u32 = digits.parse().ok()?;
-    (number.to_string() == digits).then_some(number)
+    let plain =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    digits.parse().ok().filter(|_| plain)
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Response;
@@ -96,7 +96,7 @@ impl Server {
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, %peer, "connection not prepared");
         }
-        let busy = Arc::new(Busy::default());
+        let busy = Arc::new(Busy::new());
         let builder = builder();
         let service = service_fn(|request| {
             let (context, guard) = (Arc::clone(&self.context), busy.begin());
@@ -153,41 +153,50 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     Ok(rustix::net::sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?)
 }
 
-/// How many requests of a connection are in flight, bodies included.
-#[derive(Default)]
+/// How many requests of a connection are in flight, bodies included, and since when there is none. Looked at now and
+/// then: waking the connection's task for each request would cost more than some requests do.
 struct Busy {
     requests: AtomicUsize,
-    /// Wakes [`Self::idle`] up.
-    changed: tokio::sync::Notify,
+    began: Instant,
+    /// Milliseconds from the beginning to the end of the last request; 0 before that.
+    ended_ms: AtomicU64,
 }
 
 struct Guard(Arc<Busy>);
 
 impl Busy {
+    fn new() -> Self {
+        Self { requests: AtomicUsize::new(0), began: Instant::now(), ended_ms: AtomicU64::new(0) }
+    }
+
     fn begin(self: &Arc<Self>) -> Guard {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.changed.notify_one();
         Guard(Arc::clone(self))
     }
 
     /// Returns once there was no request for [`IDLE_TIMEOUT`], or none at first for [`HEADER_TIMEOUT`].
     async fn idle(&self) {
-        let mut limit = HEADER_TIMEOUT;
+        tokio::time::sleep_until(self.began + HEADER_TIMEOUT).await;
         loop {
-            let since = Instant::now();
-            if self.requests.load(Ordering::Relaxed) > 0 {
-                self.changed.notified().await;
-            } else if tokio::time::timeout_at(since + limit, self.changed.notified()).await.is_err() {
+            // A request in flight may end right now, and the timeout begins then.
+            let in_flight = self.requests.load(Ordering::Relaxed) > 0;
+            let since = match self.ended_ms.load(Ordering::Relaxed) {
+                _ if in_flight => Instant::now(),
+                0 => return,
+                ended_ms => self.began + Duration::from_millis(ended_ms),
+            };
+            if since.elapsed() >= IDLE_TIMEOUT {
                 return;
             }
-            limit = IDLE_TIMEOUT;
+            tokio::time::sleep_until(since + IDLE_TIMEOUT).await;
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        let ended_ms = self.0.began.elapsed().as_millis() as u64;
+        self.0.ended_ms.store(ended_ms.max(1), Ordering::Relaxed);
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
-        self.0.changed.notify_one();
     }
 }

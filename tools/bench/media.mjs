@@ -1,7 +1,10 @@
 // The films that are measured with. What is there stays.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "millrace-bench");
 
 const SECONDS = 60;
 // Noise makes the encoder and the entropy decoder work as film grain does. Constant quality, since a constant rate
@@ -21,9 +24,9 @@ function make(target, ffmpegArguments) {
     return target.path;
 }
 
-export function media(cache) {
-    mkdirSync(cache, { recursive: true });
-    const target = (name) => ({ name, folder: cache, path: join(cache, name) });
+export function media() {
+    mkdirSync(CACHE, { recursive: true });
+    const target = (name) => ({ name, folder: CACHE, path: join(CACHE, name) });
     const drawn = (filter, ...encoder) => [
         ..."-f lavfi -i".split(" "), PICTURE + filter, ..."-f lavfi -i".split(" "), SOUND,
         "-t", String(SECONDS), ...encoder, ...AAC,
@@ -44,4 +47,13 @@ export function media(cache) {
     const long = make(target("long.mkv"), ["-stream_loop", "9", "-i", h264, "-c", "copy"]);
     const short = make(target("20s.mkv"), ["-i", h264, "-t", "20", "-map", "0:v", "-c", "copy"]);
     return { h264, hevc10, long, short };
+}
+
+// Into a library: as a hard link where that can be.
+export function place(path, folder) {
+    try {
+        linkSync(path, join(folder, basename(path)));
+    } catch {
+        copyFileSync(path, join(folder, basename(path)));
+    }
 }

@@ -1,5 +1,6 @@
 // The service under test, as a client sees it.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { request, Agent } from "node:http";
@@ -9,12 +10,17 @@ import { join } from "node:path";
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const MOOF = Buffer.from("moof");
 const SPARE_WORKERS = 2;
+// What a player keeps ahead.
+const BUFFER_SECONDS = 30;
+// `getconf CLK_TCK` on Linux.
+const TICKS_PER_SECOND = 100;
 
 export class Service {
-    // A fresh one, which knows nothing, over a folder.
-    static async start(binary, library) {
+    // Over a folder of films: a fresh one, which knows nothing, or one with the state and cache of another.
+    static async start(binary, library, folder) {
         const service = new Service();
-        service.folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+        service.fresh = !folder;
+        service.folder = folder ?? mkdtempSync(join(tmpdir(), "millrace-bench-"));
         service.agent = new Agent({ keepAlive: true });
         const folders = ["--state-dir", join(service.folder, "state"), "--cache-dir", join(service.folder, "cache")];
         service.child = spawn(binary, ["serve", "--library", library, "--listen", "127.0.0.1:0", ...folders], {
@@ -41,7 +47,7 @@ export class Service {
         this.child.kill("SIGTERM");
         await this.ended;
         this.agent.destroy();
-        rmSync(this.folder, { recursive: true, force: true });
+        if (this.fresh) rmSync(this.folder, { recursive: true, force: true });
     }
 
     get pid() {
@@ -64,6 +70,14 @@ export class Service {
         const whole = Buffer.concat(pieces);
         if (response.statusCode >= 400) throw new Error(`${method} ${path}: ${response.statusCode} ${whole}`);
         return whole;
+    }
+
+    // Reads it as a viewer would, and keeps nothing.
+    async discard(path) {
+        const response = await this.open("GET", path);
+        if (response.statusCode >= 400) throw new Error(`GET ${path}: ${response.statusCode}`);
+        response.resume();
+        await once(response, "end");
     }
 
     async json(method, path, body) {
@@ -145,11 +159,63 @@ export class Service {
         return viewer;
     }
 
+    // A viewer with a player's buffer: reads ahead until it is full, then as fast as the film plays. `filled` is when
+    // it is full for the first time.
+    play(film, kind) {
+        const agent = new Agent({ keepAlive: true });
+        const viewer = { stopped: false };
+        const seconds = this.segmentSeconds(film, kind);
+        let full;
+        viewer.filled = new Promise((resolve) => (full = resolve));
+        const finished = (async () => {
+            let begin;
+            for (let segment = 0; !viewer.stopped && segment < film.renditions[kind].segments; segment += 1) {
+                const response = await this.open("GET", this.segmentPath(film, kind, segment), undefined, agent);
+                response.resume();
+                await once(response, "end");
+                begin ??= performance.now();
+                const ahead = () => (segment + 1) * seconds - (performance.now() - begin) / 1000;
+                while (!viewer.stopped && ahead() > BUFFER_SECONDS) {
+                    full();
+                    await sleep(20);
+                }
+            }
+            full();
+        })().catch(full);
+        viewer.stop = async () => {
+            viewer.stopped = true;
+            agent.destroy();
+            await finished;
+        };
+        return viewer;
+    }
+
+    segmentSeconds(film, kind) {
+        const { segments, cut_list: cuts } = film.renditions[kind];
+        return cuts.duration_s / segments;
+    }
+
+    // CPU time of the workers, of those too that have ended.
+    workerSeconds() {
+        const living = this.workers().map(cpuTicks).reduce((sum, { own, reaped }) => sum + own + reaped, 0);
+        return (cpuTicks(this.pid).reaped + living) / TICKS_PER_SECOND;
+    }
+
     workers() {
         const children = (pid) =>
             readdirSync(`/proc/${pid}/task`).flatMap((task) =>
                 readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
         return children(this.pid);
+    }
+}
+
+// Of a process: its own, and that of the children it has reaped.
+function cpuTicks(pid) {
+    try {
+        const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ").map(Number);
+        return { own: fields[11] + fields[12], reaped: fields[13] + fields[14] };
+    } catch {
+        return { own: 0, reaped: 0 };
     }
 }
 

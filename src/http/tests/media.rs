@@ -88,7 +88,7 @@ async fn a_growing_segment_is_sent_fragment_by_fragment() {
     for range in [&[][..], &[("range", "bytes=0-")]] {
         let growing = watch::Sender::new(growth(&["abc"], None));
         let reader = FakeSegment::reading(growing.subscribe());
-        let reply = stream(&headers(range), "video/mp4", reader, LONG, String::new()).await.unwrap();
+        let reply = stream(&headers(range), "video/mp4", reader, LONG, String::new).await.unwrap();
         assert_eq!(reply.status(), 200);
         for absent in ["content-length", "etag", "accept-ranges", "content-range"] {
             assert!(!reply.headers().contains_key(absent), "{absent}");
@@ -106,7 +106,7 @@ async fn a_growing_segment_is_sent_fragment_by_fragment() {
 async fn headers_do_not_wait_for_ever_for_the_first_fragment() {
     let growing = watch::Sender::new(growth(&[], None));
     let reader = FakeSegment::reading(growing.subscribe());
-    let reply = stream(&HeaderMap::new(), "video/mp4", reader, NONE, String::new()).await.unwrap();
+    let reply = stream(&HeaderMap::new(), "video/mp4", reader, NONE, String::new).await.unwrap();
     assert_eq!(reply.status(), 200);
     growing.send_replace(growth(&["abc"], Some(Ok(()))));
     assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "abc");
@@ -117,13 +117,13 @@ async fn a_failure_before_the_first_fragment_has_a_status_and_one_behind_it_brea
     let undecodable = || Some(Err(StreamError::Undecodable("nothing decodes `x`".to_owned())));
     let failed = watch::Sender::new(growth(&[], undecodable()));
     let reader = FakeSegment::reading(failed.subscribe());
-    let problem = stream(&HeaderMap::new(), "video/mp4", reader, LONG, String::new()).await.unwrap_err();
+    let problem = stream(&HeaderMap::new(), "video/mp4", reader, LONG, String::new).await.unwrap_err();
     assert_eq!((problem.status().as_u16(), problem.detail.as_str()), (422, "nothing decodes `x`"));
 
     let failing = watch::Sender::new(growth(&["abc"], None));
     let reader = FakeSegment::reading(failing.subscribe());
     let mut body =
-        stream(&HeaderMap::new(), "video/mp4", reader, LONG, String::new()).await.unwrap().into_body();
+        stream(&HeaderMap::new(), "video/mp4", reader, LONG, String::new).await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
     failing.send_modify(|growth| growth.end = undecodable());
     assert!(body.frame().await.unwrap().is_err());
@@ -141,7 +141,7 @@ async fn a_range_of_a_growing_segment_waits_until_it_is_whole() {
         let reader = FakeSegment::reading(growing.subscribe());
         let asked = headers(&[("range", range)]);
         let whole = async { growing.send_replace(growth(&["abc", "de"], Some(Ok(())))) };
-        let (reply, _) = tokio::join!(stream(&asked, "video/mp4", reader, LONG, String::new()), whole);
+        let (reply, _) = tokio::join!(stream(&asked, "video/mp4", reader, LONG, String::new), whole);
         let reply = reply.unwrap();
         assert_eq!(
             (reply.status().as_u16(), &reply.headers()["content-range"]),
@@ -152,7 +152,7 @@ async fn a_range_of_a_growing_segment_waits_until_it_is_whole() {
     }
     let growing = watch::Sender::new(growth(&["abc"], None));
     let asked = headers(&[("range", "bytes=1-3")]);
-    let late = stream(&asked, "video/mp4", FakeSegment::reading(growing.subscribe()), NONE, String::new())
+    let late = stream(&asked, "video/mp4", FakeSegment::reading(growing.subscribe()), NONE, String::new)
         .await
         .unwrap_err();
     assert_eq!(late.status(), 503);
@@ -164,7 +164,7 @@ async fn a_condition_on_a_growing_segment_is_decided_when_it_is_whole() {
     let asked = headers(&[("range", "bytes=0-"), ("if-range", "\"other\"")]);
     let whole = async { growing.send_replace(growth(&["abc", "de"], Some(Ok(())))) };
     let reader = FakeSegment::reading(growing.subscribe());
-    let (reply, _) = tokio::join!(stream(&asked, "video/mp4", reader, LONG, String::new()), whole);
+    let (reply, _) = tokio::join!(stream(&asked, "video/mp4", reader, LONG, String::new), whole);
     let reply = reply.unwrap();
     assert_eq!((reply.status().as_u16(), reply.headers()["content-length"].to_str().unwrap()), (200, "5"));
 }
