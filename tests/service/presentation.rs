@@ -53,10 +53,12 @@ pub fn read(service: &Service, film: &str) -> Vec<Listed> {
         assert!(index.contains(&rendition.id), "{} is missing in {index}", rendition.id);
         let playlist = service.get(&format!("{}index.m3u8", rendition.base)).text();
         let lengths: Vec<i64> = playlist.lines().filter_map(extinf_micros).collect();
-        let micros =
-            |tick: i64| (i128::from(tick) * 1_000_000).div_euclid(i128::from(rendition.timescale)) as i64;
-        let expected: Vec<i64> =
-            rendition.cuts.windows(2).map(|cut| micros(cut[1]) - micros(cut[0])).collect();
+        let micros = |tick: &i64| {
+            let since = i128::from(*tick - rendition.cuts[0]);
+            (since * 1_000_000).div_euclid(i128::from(rendition.timescale)) as i64
+        };
+        let ends: Vec<i64> = rendition.cuts.iter().map(micros).collect();
+        let expected: Vec<i64> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(lengths, expected, "{}: HLS and DASH disagree", rendition.id);
     }
     listed

@@ -2,7 +2,7 @@
 //!
 //! `SHARING_SECONDS=600` takes a film of ten minutes; without it, two minutes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Barrier;
 
@@ -58,6 +58,8 @@ fn thirty_clients_at_random_positions_read_what_one_client_reads_afterwards() {
             .collect();
         clients.into_iter().map(|client| client.join().expect("a client reads to its end")).collect()
     });
+    let distinct: BTreeSet<&(usize, usize)> = read.iter().flat_map(BTreeMap::keys).collect();
+    println!("{} heads for {} segments", service.heads_started().len(), distinct.len());
     let mut one = service.client();
     for (index, rendition) in listed.iter().enumerate() {
         for n in 0..rendition.segments() {

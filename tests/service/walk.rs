@@ -13,7 +13,7 @@ use crate::films::{self, Picture, Sound, Source};
 use crate::presentation::Listed;
 use crate::random::Random;
 use crate::server::Service;
-use crate::sound::{self, Heard};
+use crate::sound::{self, Heard, Reference};
 
 const SEED: u64 = 20;
 const CLIENTS: usize = 3;
@@ -306,7 +306,11 @@ fn problems_of_sound(
     let starts = service.heads_started().into_iter().filter(|head| head.rendition == rendition.id);
     let joins: Vec<usize> =
         starts.map(|head| (rendition.cuts[head.segment] - rendition.cuts[0]) as usize).collect();
-    let (heard, found) = sound::compare(&source, &one, &many, &joins);
+    let Some(reference) = Reference::new(source, one) else {
+        problems.push(format!("{}: one head's sound is nowhere near the source's", rendition.kind()));
+        return problems;
+    };
+    let (heard, found) = reference.compare(&many, &joins);
     let Heard { joins, identical_joins, greatest_difference, rms, peak, second_difference } = heard;
     println!(
         "{} {}: {joins} joins, {identical_joins} of them bit-identical, the others off by up to \
