@@ -84,7 +84,7 @@ fn a_head_that_hangs_is_replaced_and_disturbs_nobody_else() {
     let rendition = service.rendition(&film, "v720");
     let before = service.usage();
     let watching = service.rendition(&other, "v180");
-    let viewer = Viewer::in_haste(&service, &watching, 0);
+    let viewer = Viewer::in_real_time(&service, &watching, 0);
     let mut coming = Coming::ask(service.address, &rendition.segments[3], None).expect("an answer");
     let begin = coming.piece().expect("its beginning");
     let hung = service.workers_of("film.mp4");
@@ -93,7 +93,7 @@ fn a_head_that_hangs_is_replaced_and_disturbs_nobody_else() {
     let rest = coming.rest().unwrap_or_else(|error| panic!("{error}\n{}", service.log()));
     is_whole(&service, &rendition, 3, &[begin, rest.body].concat());
     until(|| hung.iter().all(|pid| !runs(*pid)).then_some(())).expect("what hung is gone");
-    viewer.end().was_not_disturbed(10);
+    viewer.end().was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 
@@ -104,7 +104,7 @@ fn nobody_minds(harm: impl Fn(u32)) {
     let service = setup.start();
     let (film, other) = (service.film_id("film.mkv"), service.film_id("other.mp4"));
     let watching = service.rendition(&other, "v180");
-    let viewer = Viewer::in_haste(&service, &watching, 0);
+    let viewer = Viewer::in_real_time(&service, &watching, 0);
     // There is one way to copy and several to encode: copies have the fewest tries.
     let renditions = ["vcopy", "v180", "a0aac"].map(|name| service.rendition(&film, name));
     let before = service.usage();
@@ -116,7 +116,7 @@ fn nobody_minds(harm: impl Fn(u32)) {
             is_whole(&service, rendition, segment, &answer.body);
         }
     }
-    viewer.end().was_not_disturbed(10);
+    viewer.end().was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 

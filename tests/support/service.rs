@@ -89,6 +89,11 @@ impl Setup {
         self
     }
 
+    /// Where the films lie.
+    pub fn films(&self) -> PathBuf {
+        self.folder.path().join("films")
+    }
+
     /// The cache on a file system of its own, in memory; `preparation` runs in its folder.
     pub fn small_cache(mut self, size: &str, preparation: &str) -> Self {
         let cache = self.folder.path().join("cache");
@@ -158,7 +163,7 @@ impl Service {
     }
 
     pub fn films(&self) -> PathBuf {
-        self.setup.folder.path().join("films")
+        self.setup.films()
     }
 
     pub fn folder(&self) -> &Path {
