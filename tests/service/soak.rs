@@ -16,8 +16,9 @@ use crate::server::{Service, Usage, rest, until};
 const SHORT: Duration = Duration::from_secs(30);
 const VIEWERS: u64 = 6;
 const SAMPLES_EVERY: Duration = Duration::from_secs(10);
-/// A soak is long enough to be judged when it has so many samples.
-const JUDGED_SAMPLES: usize = 60;
+/// A soak is long enough to be judged when it has so many samples, twenty minutes: the pool of threads that read and
+/// write files takes some to reach its size.
+const JUDGED_SAMPLES: usize = 120;
 /// Memory may grow by this much between the second sixth and the last: buffers of a few segments.
 const MEMORY_KIB: u64 = 12 << 10;
 /// So many more connections, pipes and threads of its pool may be open than at that time.
@@ -103,8 +104,19 @@ fn a_service_under_random_viewers_stays_as_it_is() {
         length.as_secs(),
         longest.as_secs_f32()
     );
+    // The pool lets its threads go after ten seconds.
+    let before = samples[0].1;
+    let at_rest = until(|| {
+        let now = service.usage();
+        let rests =
+            now.threads <= before.threads + THREADS && now.descriptors <= before.descriptors + THREADS;
+        rests.then_some(())
+    });
     samples.push((begin.elapsed(), service.usage()));
     table(&samples);
+    if at_rest.is_none() {
+        problems.push(format!("before {before:?}, afterwards {:?}", service.usage()));
+    }
     if longest > LONGEST_WAIT && samples.len() >= JUDGED_SAMPLES {
         problems.push(format!("somebody waited {longest:?} for a segment"));
     }
