@@ -108,7 +108,8 @@ struct Head {
     order: Order,
     /// Time per segment, measured.
     pace: Option<Duration>,
-    started: Now,
+    /// When it made its first fragment.
+    works_since: Option<Now>,
     last_wanted: Now,
 }
 
@@ -266,7 +267,7 @@ impl State {
                     line.seen.insert(segment, now);
                 }
             }
-            Event::Begun { head, after } => self.begun(head, after),
+            Event::Begun { head, after } => self.begun(now, head, after),
             Event::Made { head, segment, took } => self.made(now, head, segment, took, &mut effects),
             Event::GiveUp { rendition, segment } => {
                 if let Some(line) = self.lines.get_mut(rendition.0) {
@@ -338,9 +339,10 @@ impl State {
         }
     }
 
-    fn begun(&mut self, head: HeadId, after: Option<Duration>) {
+    fn begun(&mut self, now: Now, head: HeadId, after: Option<Duration>) {
         if let Some(head) = self.heads.get_mut(&head) {
             head.begun = true;
+            head.works_since.get_or_insert(now);
             if let Some(after) = after {
                 let line = &mut self.lines[head.rendition.0];
                 line.cold_start = (line.cold_start * 3 + after.min(MAX_COLD_START)) / 4;
@@ -354,6 +356,7 @@ impl State {
         };
         head.frontier = segment + 1;
         head.begun = false;
+        head.works_since.get_or_insert(now);
         let (rendition, next) = (head.rendition, head.frontier);
         // A moving average over the last few segments.
         head.pace = Some(head.pace.map_or(took, |pace| (pace * 3 + took) / 4));
@@ -468,7 +471,7 @@ impl State {
             begun: false,
             order,
             pace: None,
-            started: now,
+            works_since: None,
             last_wanted: now,
         };
         self.heads.insert(head, fresh);
@@ -580,10 +583,13 @@ impl State {
         })
     }
 
-    /// The head whose turn is over, for somebody who has waited too long.
+    /// The head whose turn is over, for somebody who has waited too long. One that has not made a segment yet has had
+    /// nothing of its turn: where the box is slow, heads would end each other for ever.
     fn head_in_turn(&self, now: Now, waited: Duration) -> Option<HeadId> {
-        let oldest = self.heads.iter().min_by_key(|(_, head)| head.started)?;
-        (waited >= PATIENCE && now >= oldest.1.started + TURN).then_some(*oldest.0)
+        let has_made = self.heads.iter().filter(|(_, head)| head.pace.is_some());
+        let working = has_made.filter_map(|(id, head)| Some((head.works_since?, *id)));
+        let (since, oldest) = working.min()?;
+        (waited >= PATIENCE && now >= since + TURN).then_some(oldest)
     }
 
     fn kill(&mut self, head: HeadId, cause: KillCause, effects: &mut Vec<Effect>) {

@@ -93,10 +93,14 @@ fn who_waits_too_long_gets_a_turn_of_a_head_that_others_wait_for() {
         want(&mut state, now, segment + 1);
         assert_eq!(made(&mut state, now, 0, segment), [], "its turn is not over");
     }
-    let effects = state.step(5 * SECOND, Event::Tick);
+    assert_eq!(state.step(5 * SECOND, Event::Tick), [], "it has worked since the first second");
+    let effects = state.step(6 * SECOND, Event::Tick);
     assert_eq!(effects, [kill(0, KillCause::Room), start(1, 50, 53)]);
-    assert_eq!(state.step(9 * SECOND, Event::Tick), [], "now the second one has its turn");
-    assert!(state.step(10 * SECOND, Event::Tick).contains(&kill(1, KillCause::Room)));
+    assert_eq!(state.step(20 * SECOND, Event::Tick), [], "the second one's turn has not begun");
+    want(&mut state, 20, 51);
+    made(&mut state, 21, 1, 50);
+    assert_eq!(state.step(25 * SECOND, Event::Tick), [], "now it has");
+    assert!(state.step(26 * SECOND, Event::Tick).contains(&kill(1, KillCause::Room)));
 }
 
 #[test]
@@ -249,7 +253,10 @@ fn room_for_somebody_else_costs_one_head_the_one_missed_least() {
     assert_eq!(pressure(&mut state, 2, 0), [kill(0, KillCause::Room)]);
     assert_eq!(pressure(&mut state, 2, 0), [kill(1, KillCause::Room)]);
     assert_eq!(pressure(&mut state, 2, 0), [], "somebody waits for the last");
-    assert!(pressure(&mut state, 7, 5).contains(&kill(2, KillCause::Room)), "who has had it for long");
+    assert_eq!(pressure(&mut state, 7, 5), [], "it has made nothing yet");
+    want(&mut state, 7, 81);
+    made(&mut state, 8, 2, 80);
+    assert!(pressure(&mut state, 13, 5).contains(&kill(2, KillCause::Room)), "who has had it for long");
 }
 
 #[test]
