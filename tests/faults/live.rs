@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::films;
-use crate::service::{LOOK_AHEAD, Rendition, Service, Setup, signal, until, within};
+use crate::service::{IDLE, LOOK_AHEAD, Rendition, Service, Setup, get, signal, until, within};
 
 fn with_film() -> (Service, String, Rendition) {
     let service = Setup::new().film("film.mkv", films::small()).start();
@@ -125,4 +125,20 @@ fn a_live_edge_that_nobody_watches_ends_with_its_heads() {
     let ended = within(Duration::from_secs(60), || service.live().is_none().then_some(()));
     ended.unwrap_or_else(|| panic!("it goes on for nobody:\n{}", service.log()));
     service.comes_to_rest(before);
+}
+
+#[test]
+fn a_viewer_who_waits_longer_than_the_idle_time_watches_the_live_edge_all_the_same() {
+    let (service, film, rendition) = with_film();
+    let begin = start(&service, &film, 100.0);
+    let (address, path) = (service.address, rendition.segments[segment_at(&rendition, begin) + 40].clone());
+    let asked = Instant::now();
+    let viewer = std::thread::spawn(move || get(address, &path).status);
+    while !viewer.is_finished() {
+        let hold = if asked.elapsed() < IDLE * 2 { Signal::STOP } else { Signal::CONT };
+        service.workers().into_iter().for_each(|pid| signal(pid, hold));
+        assert!(service.live().is_some(), "it has ended while somebody waits:\n{}", service.log());
+    }
+    assert_eq!(viewer.join().expect("it asked"), 200);
+    assert!(asked.elapsed() > IDLE, "it had to wait:\n{}", service.log());
 }

@@ -16,6 +16,8 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(20);
 /// How far heads work ahead of viewers here: who plays never waits longer.
 pub const LOOK_AHEAD: Duration = Duration::from_secs(20);
+/// How long a head is kept that nobody asks for, and a live edge that nobody watches.
+pub const IDLE: Duration = Duration::from_secs(3);
 /// Workers that wait for work.
 pub const SPARES: usize = 2;
 /// Services at work at once: each has several busy processes.
@@ -67,7 +69,8 @@ impl Setup {
         let setup = Self { folder, settings: Vec::new(), cache: None };
         let seconds = format!("{}s", LOOK_AHEAD.as_secs());
         let setup = setup.set("ENCODE_LADDER", "180:200k").set("ENCODE_LOOK_AHEAD", &seconds);
-        setup.set("ENCODE_IDLE_TIMEOUT", "3s").set("LOG_LEVEL", "info,encoder=debug")
+        let idle = format!("{}s", IDLE.as_secs());
+        setup.set("ENCODE_IDLE_TIMEOUT", &idle).set("LOG_LEVEL", "info,encoder=debug")
     }
 
     /// A variable without its `MILLRACE_`.

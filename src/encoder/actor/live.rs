@@ -42,6 +42,9 @@ impl Actor {
     pub(super) fn move_live(&mut self) {
         let Some(mut live) = self.live.take() else { return };
         let now = self.began.elapsed();
+        if self.has_readers(&live) {
+            self.last_used = Instant::now();
+        }
         if self.last_used.elapsed() >= self.shared.settings.idle {
             tracing::info!(file = %self.record.id, "the live edge ends: nobody watches");
             self.publish_live();
@@ -80,6 +83,13 @@ impl Actor {
             None => self.step(Event::Near { rendition: RenditionIndex(rendition), segment }),
         }
         Ok(())
+    }
+
+    /// Whether anybody but the playhead waits for a segment, or reads one that is not stored yet. A viewer who waits
+    /// longer than the idle time watches all the same.
+    fn has_readers(&self, live: &Live) -> bool {
+        let own = |key: &(usize, u32)| live.readers.iter().filter(|(of, at, _)| (*of, *at) == *key).count();
+        self.growing.iter().any(|(key, filling)| filling.receiver_count() > own(key))
     }
 
     pub(super) fn end_live(&mut self) {
