@@ -13,6 +13,7 @@ mod settings;
 mod worker;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -42,6 +43,10 @@ enum Command {
     Worker(worker::Worker),
 }
 
+/// Threads that wait for disks end after so long without work. The runtime takes them in turn: kept for longer, as many as
+/// were once busy together would never end while anything is written or read.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
@@ -55,7 +60,12 @@ pub fn run() -> ExitCode {
 
 /// Runs a command to its end and prints what stopped it.
 fn block_on(command: impl Future<Output = Result<ExitCode, Trouble>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_keep_alive(KEEP_ALIVE)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("millrace: {error}");
