@@ -1,14 +1,26 @@
 //! The allocator's memory.
 
-/// Gives back to the system what is free of the heap. glibc keeps what it was once given, spread over its arenas, and
-/// an idle service would go on occupying what an audience needed. Takes some milliseconds.
-pub fn give_back() {
+/// From which size memory comes from the system and goes back to it by itself: smaller than most segments and
+/// fragments of picture, larger than everything else.
+const LARGE_BYTES: i32 = 256 << 10;
+/// So much free memory an arena keeps for the next who asks.
+const KEPT_BYTES: i32 = 1 << 20;
+
+/// Has free memory given back to the system. glibc raises its thresholds with the largest piece that was ever freed,
+/// and an idle service would go on occupying what an audience needed, spread over an arena per thread.
+///
+/// For the service only: workers handle frames of many megabytes, which are better kept. To be called before there are
+/// other threads.
+pub fn give_back_what_is_free() {
     #[cfg(target_env = "gnu")]
     {
-        // SAFETY: malloc_trim(3) takes a number, is thread-safe, and touches no memory that is in use.
+        // From <malloc.h>.
+        const M_TRIM_THRESHOLD: i32 = -1;
+        const M_MMAP_THRESHOLD: i32 = -3;
+        // SAFETY: mallopt(3) takes two numbers and sets a parameter of the allocator; memory in use is not touched.
         unsafe extern "C" {
-            safe fn malloc_trim(pad: usize) -> i32;
+            safe fn mallopt(parameter: i32, value: i32) -> i32;
         }
-        let _whether_any = malloc_trim(0);
+        let _refused = [mallopt(M_TRIM_THRESHOLD, KEPT_BYTES), mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)];
     }
 }

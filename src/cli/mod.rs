@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::base::heap;
 use local::Trouble;
 
 #[derive(Parser)]
@@ -49,7 +50,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Serve(arguments) => {
+            heap::give_back_what_is_free();
+            block_on(serve::run(arguments))
+        }
         Command::Check(arguments) => block_on(async { check::run(arguments) }),
         Command::Probe(arguments) => block_on(probe::run(arguments)),
         Command::Export(arguments) => block_on(export::run(arguments)),

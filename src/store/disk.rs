@@ -25,7 +25,6 @@ use super::key::StoreKey;
 use super::piece::{Piece, checksum};
 use super::scan::{self, GONE, UNFINISHED};
 use super::seal::{self, SEAL_BYTES};
-use crate::base::heap;
 use crate::base::ids::FileId;
 
 /// Why a piece is not kept.
@@ -182,7 +181,7 @@ impl SegmentStore {
         freed
     }
 
-    /// Drops from memory what nobody uses any more, for as long as it is polled.
+    /// Drops from memory what nobody uses any more, for as long as it is polled. Sleeps while nothing is in memory.
     pub async fn keep_cool(&self) {
         loop {
             self.warmed.notified().await;
@@ -190,8 +189,6 @@ impl SegmentStore {
                 tokio::time::sleep(COOLING).await;
                 self.cool(Instant::now());
             }
-            // The allocator would keep for itself what an audience needed.
-            heap::give_back();
         }
     }
 
