@@ -70,9 +70,9 @@ fn clients_that_read_a_byte_a_second_share_what_is_held_for_them_and_disturb_nob
     let clients: Vec<_> = (0..SLOW_CLIENTS)
         .map(|n| slow_client(service.address, &large.segments[n % large.segments.len()]))
         .collect();
-    let (stop, stopped) = mpsc::channel();
     let lasts = lasting(10, 60);
     thread::scope(|scope| {
+        let (stop, stopped) = mpsc::channel();
         let clients = &clients;
         let sipping = scope.spawn(move || sip(clients, &stopped));
         let viewer = Viewer::in_real_time(&service, &watched, 0);
