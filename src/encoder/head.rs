@@ -9,7 +9,7 @@ pub use super::state::{HeadId, Order};
 use crate::isobmff::Fragment;
 use crate::timeline::SegmentIndex;
 use crate::worker::protocol::{HeadSpec, Report, Request};
-use crate::worker::{Source, Worker, WorkerError, WorkerPool};
+use crate::worker::{Restock, Source, Worker, WorkerError, WorkerPool};
 
 /// When a head that has room to write is taken for hanging.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,7 @@ pub async fn drive(task: HeadTask) {
         orders,
         starting,
         hush,
+        restock: Some(pool.restock()),
         stopped: false,
         work: Stopwatch::default(),
         stall,
@@ -87,6 +88,8 @@ struct Driver {
     orders: watch::Receiver<Order>,
     starting: watch::Receiver<usize>,
     hush: Option<Hush>,
+    /// Spares that are missing start when this head has begun.
+    restock: Option<Restock>,
     /// The process stands still for others.
     stopped: bool,
     /// Time spent on the segment being made.
@@ -129,11 +132,11 @@ impl Driver {
     async fn run(&mut self, pool: &WorkerPool, spec: HeadSpec, source: &Source) -> Result<(), WorkerError> {
         let hushed_until = Instant::now() + MAX_HUSH;
         let mut worker = {
-            let mut taking = std::pin::pin!(pool.take());
+            let mut taking = std::pin::pin!(pool.take_quietly());
             match tokio::time::timeout(MAX_HUSH, &mut taking).await {
                 Ok(worker) => worker?,
                 Err(_) => {
-                    self.hush = None;
+                    self.begun();
                     taking.await?
                 }
             }
@@ -159,8 +162,8 @@ impl Driver {
                     Err(_) => return Ok(()),
                 },
                 Ok(()) = self.starting.changed() => continue,
-                () = tokio::time::sleep_until(hushed_until.into()), if self.hush.is_some() => {
-                    self.hush = None;
+                () = tokio::time::sleep_until(hushed_until.into()), if self.restock.is_some() => {
+                    self.begun();
                     continue;
                 }
                 report = worker.next() => report?,
@@ -205,13 +208,19 @@ impl Driver {
     }
 
     fn fragment(&mut self, fragment: Fragment) -> HeadEvent {
-        self.hush = None;
+        self.begun();
         let worked = self.work.elapsed();
         if fragment.last {
             self.next = fragment.segment.0 + 1;
             self.work = Stopwatch::default();
         }
         HeadEvent::Fragment(fragment, worked)
+    }
+
+    /// It has begun, or is given up as one that begins soon: others need hold back no longer.
+    fn begun(&mut self) {
+        self.hush = None;
+        self.restock = None;
     }
 
     /// A head that nobody waits for leaves the processor to those that start for somebody.

@@ -12,7 +12,7 @@ use super::error::StreamError;
 use super::telemetry::{Source, Waiting};
 use crate::base::ids::FileId;
 use crate::isobmff::fragment_ranges;
-use crate::store::{self, Piece, Read};
+use crate::store::{self, Held, Read, StoredFile};
 use crate::timeline::Nanos;
 
 /// A segment as it is, whole or growing: fragments in order, then the end or a failure.
@@ -36,28 +36,59 @@ pub struct SegmentReader {
 
 #[derive(Debug)]
 enum Content {
-    Stored(Piece),
+    Stored(Held),
     Growing(watch::Receiver<Filling>),
 }
 
-/// A whole segment: its bytes in order, and their checksum.
+/// A whole segment.
 #[derive(Clone, Debug)]
-pub struct Whole {
-    pub pieces: Vec<Bytes>,
-    pub checksum: u32,
+pub enum Whole {
+    /// Its bytes in order, and their checksum.
+    Memory {
+        pieces: Vec<Bytes>,
+        checksum: u32,
+    },
+    File(StoredFile),
 }
 
 impl Whole {
     pub fn new(pieces: Vec<Bytes>) -> Self {
         let checksum = store::checksum(&pieces);
-        Self { pieces, checksum }
+        Self::Memory { pieces, checksum }
+    }
+
+    /// In bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Memory { pieces, .. } => pieces.iter().map(|piece| piece.len() as u64).sum(),
+            Self::File(file) => file.length(),
+        }
+    }
+
+    pub fn checksum(&self) -> u32 {
+        match self {
+            Self::Memory { checksum, .. } => *checksum,
+            Self::File(file) => file.checksum(),
+        }
     }
 }
 
-impl From<&Piece> for Whole {
-    fn from(piece: &Piece) -> Self {
-        Self { pieces: vec![piece.bytes.clone()], checksum: piece.checksum }
+impl From<&Held> for Whole {
+    fn from(held: &Held) -> Self {
+        match held {
+            Held::Memory(piece) => {
+                Self::Memory { pieces: vec![piece.bytes.clone()], checksum: piece.checksum }
+            }
+            Held::File(file) => Self::File(file.clone()),
+        }
     }
+}
+
+/// The bytes of a stored segment.
+async fn bytes(held: &Held) -> Result<Bytes, StreamError> {
+    held.bytes()
+        .await
+        .map_err(|error| StreamError::Internal(format!("a stored segment cannot be read: {error}")))
 }
 
 impl SegmentReader {
@@ -100,7 +131,7 @@ impl SegmentReader {
     /// The whole segment, when it is complete already.
     pub fn whole(&self) -> Option<Whole> {
         match &self.content {
-            Content::Stored(piece) => Some(piece.into()),
+            Content::Stored(held) => Some(held.into()),
             Content::Growing(filling) => {
                 let filling = filling.borrow();
                 matches!(filling.end, Some(Ok(()))).then(|| Whole::new(filling.fragments.clone()))
@@ -120,9 +151,10 @@ impl SegmentReader {
     pub async fn part(&mut self, part: u32) -> Result<Option<Bytes>, StreamError> {
         let at = part as usize;
         let filling = match &mut self.content {
-            Content::Stored(piece) => {
-                let ranges = fragment_ranges(&piece.bytes);
-                return Ok(ranges.get(at).map(|range| piece.bytes.slice(range.clone())));
+            Content::Stored(held) => {
+                let bytes = bytes(held).await?;
+                let ranges = fragment_ranges(&bytes);
+                return Ok(ranges.get(at).map(|range| bytes.slice(range.clone())));
             }
             Content::Growing(filling) => filling,
         };
@@ -142,7 +174,7 @@ impl SegmentReader {
     pub async fn wait_whole(&mut self) -> Result<Whole, StreamError> {
         self.ready().await?;
         let filling = match &mut self.content {
-            Content::Stored(piece) => return Ok((&*piece).into()),
+            Content::Stored(held) => return Ok((&*held).into()),
             Content::Growing(filling) => filling,
         };
         let filling =
@@ -157,9 +189,9 @@ impl SegmentReader {
     pub async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
         let at = self.next;
         let filling = match &mut self.content {
-            Content::Stored(piece) => {
+            Content::Stored(held) => {
                 self.next += 1;
-                return (at == 0).then(|| Ok(piece.bytes.clone()));
+                return if at == 0 { Some(bytes(held).await) } else { None };
             }
             Content::Growing(filling) => filling,
         };

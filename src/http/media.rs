@@ -16,6 +16,7 @@ use super::respond::{Answer, Call};
 use super::validators::{ETag, Validators};
 use crate::base::ids::FileId;
 use crate::encoder::{StreamError, Whole};
+use crate::store::PartReader;
 use crate::timeline::SegmentIndex;
 
 /// How long an answer waits for what is not made yet.
@@ -113,9 +114,16 @@ fn of_unknown_length(content_type: &'static str, body: Body) -> Response<Body> {
 }
 
 fn sized(headers: &HeaderMap, content_type: &'static str, whole: &Whole) -> Answer {
-    let length = whole.pieces.iter().map(|piece| piece.len() as u64).sum();
-    let validators = Validators::from(ETag::of_media(length, whole.checksum));
-    range::respond(headers, content_type, &validators, length, |part| {
-        body::pieces(range::cut(&whole.pieces, &part))
+    let length = whole.length();
+    let validators = Validators::from(ETag::of_media(length, whole.checksum()));
+    range::respond(headers, content_type, &validators, length, |part| match whole {
+        Whole::Memory { pieces, .. } => body::pieces(range::cut(pieces, &part)),
+        Whole::File(file) => {
+            let length = part.end - part.start;
+            body::growing(Some(length), file.part(part), async |mut reading: PartReader| {
+                let piece = reading.next().await?;
+                Some((reading, piece))
+            })
+        }
     })
 }

@@ -19,8 +19,9 @@ use tokio::sync::{Notify, OnceCell};
 
 use super::condition::{Condition, Say, Trouble};
 use super::counters::{Counters, Tally};
+use super::held::{Held, StoredFile};
 use super::hot::{Dropped, HotSet, Use};
-use super::index::{Index, Interest};
+use super::index::{Index, Interest, Vouched};
 use super::key::StoreKey;
 use super::piece::{Piece, checksum};
 use super::scan::{self, GONE, UNFINISHED};
@@ -54,9 +55,9 @@ pub struct Written {
 }
 
 /// A piece that was read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Read {
-    pub piece: Piece,
+    pub piece: Held,
     /// Nobody had read it for a moment: others may want to hear that a viewer is here.
     pub news: bool,
     /// No file had to be read for it.
@@ -90,9 +91,16 @@ type Loading = Arc<OnceCell<Option<Piece>>>;
 
 enum Found {
     InMemory(Read),
+    /// To be read into memory.
     OnDisk(Loading),
+    /// Whole for certain: may be sent as it is read.
+    Whole(Vouched),
     Nowhere,
 }
+
+/// Larger pieces whose files are known to be whole are sent as they are read: the system keeps them in memory as well
+/// as we would, and gives that memory to others when they need it more.
+const SMALL_BYTES: u64 = 256 << 10;
 
 /// Between two looks at what in memory has grown cold.
 const COOLING: Duration = Duration::from_secs(2);
@@ -131,8 +139,8 @@ impl SegmentStore {
         self.books().index.made(key).is_some()
     }
 
-    /// A stored piece, which then counts as used: from memory at once, or from its file, which is read once however
-    /// many ask. A torn file is removed: `None`.
+    /// A stored piece, which then counts as used: from memory at once; from its file, which is read once however many
+    /// ask; or as its file, where that is large and known to be whole. A torn file is removed: `None`.
     pub async fn read(self: &Arc<Self>, key: &StoreKey) -> Option<Read> {
         let loading = match self.find(key) {
             Found::InMemory(read) => {
@@ -140,6 +148,14 @@ impl SegmentStore {
                 return Some(read);
             }
             Found::OnDisk(loading) => loading,
+            Found::Whole(vouched) => {
+                let (store, key) = (self.clone(), key.clone());
+                let opened = tokio::task::spawn_blocking(move || store.open_file(&key, vouched));
+                let piece = opened.await.ok().flatten().map(Held::File);
+                let hits_or_misses = if piece.is_some() { &self.tally.disk_hits } else { &self.tally.misses };
+                hits_or_misses.add(1);
+                return Some(Read { piece: piece?, news: true, in_memory: false });
+            }
             Found::Nowhere => {
                 self.tally.misses.add(1);
                 return None;
@@ -153,7 +169,7 @@ impl SegmentStore {
         let piece = loading.get_or_init(load).await.clone();
         let hits_or_misses = if piece.is_some() { &self.tally.disk_hits } else { &self.tally.misses };
         hits_or_misses.add(1);
-        Some(Read { piece: piece?, news: true, in_memory: false })
+        Some(Read { piece: Held::Memory(piece?), news: true, in_memory: false })
     }
 
     /// Keeps `pieces`, one after the other, as one file, making room for it as `index.rs` says. Blocks.
@@ -227,12 +243,15 @@ impl SegmentStore {
             if news {
                 books.index.read(key, now);
             }
-            return Found::InMemory(Read { piece, news, in_memory: true });
+            return Found::InMemory(Read { piece: Held::Memory(piece), news, in_memory: true });
         }
         if books.index.made(key).is_none() {
             return Found::Nowhere;
         }
         books.index.read(key, now);
+        if let Some(vouched) = books.index.vouched(key).filter(|vouched| vouched.bytes > SMALL_BYTES) {
+            return Found::Whole(vouched);
+        }
         Found::OnDisk(books.loading.entry(key.clone()).or_default().clone())
     }
 
@@ -249,7 +268,10 @@ impl SegmentStore {
             // Unless it was removed or made again meanwhile.
             let current = made.is_some() && books.index.made(key) == made;
             dropped = match &piece {
-                Some(piece) if current => self.heat(&mut books, key, piece.clone(), Use::Read),
+                Some(piece) if current => {
+                    books.index.vouch(key, piece.checksum);
+                    self.heat(&mut books, key, piece.clone(), Use::Read)
+                }
                 _ => Dropped::new(),
             };
         }
@@ -278,6 +300,37 @@ impl SegmentStore {
                 self.forget(key, made);
                 None
             }
+        }
+    }
+
+    /// Opens a file that is known to be whole. Blocks.
+    fn open_file(self: &Arc<Self>, key: &StoreKey, vouched: Vouched) -> Option<StoredFile> {
+        let path = key.path(&self.root);
+        let length = vouched.bytes - SEAL_BYTES;
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        match opened {
+            Ok((bytes, file)) if bytes == vouched.bytes => {
+                let (store, key) = (Arc::downgrade(self), key.clone());
+                let broken = move || {
+                    if let Some(store) = store.upgrade() {
+                        store.doubt(&key, vouched.made);
+                    }
+                };
+                Some(StoredFile::new(file, length, vouched.checksum, broken))
+            }
+            _ => {
+                tracing::warn!(path = %path.display(), "a stored segment is gone or torn and will be made again");
+                self.forget(key, vouched.made);
+                None
+            }
+        }
+    }
+
+    /// A file could not be read to its end: whoever asks next looks at all of it first.
+    fn doubt(&self, key: &StoreKey, made: u64) {
+        let mut books = self.books();
+        if books.index.made(key) == Some(made) {
+            books.index.doubt(key);
         }
     }
 
@@ -357,6 +410,7 @@ impl SegmentStore {
             let (mut books, now) = (self.books(), Instant::now());
             books.index.unreserve(std::mem::take(&mut room.bytes));
             books.index.insert(key, piece.len() + SEAL_BYTES, interest, now);
+            books.index.vouch(key, piece.checksum);
             self.heat(&mut books, key, piece, Use::Made)
         };
         drop(dropped);

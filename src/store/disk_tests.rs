@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::disk::{Limits, SegmentStore, StoreError};
+use super::held::{Held, StoredFile};
 use super::index::Interest;
 use super::key::StoreKey;
+use super::piece::Piece;
 use super::seal::SEAL_BYTES;
 use crate::base::ids::FileId;
 
@@ -35,7 +37,14 @@ fn keep(store: &SegmentStore, key: &StoreKey, pieces: &[Bytes]) -> Vec<StoreKey>
 }
 
 async fn read(store: &Arc<SegmentStore>, key: &StoreKey) -> Option<Bytes> {
-    store.read(key).await.map(|read| read.piece.bytes)
+    Some(store.read(key).await?.piece.bytes().await.expect("read"))
+}
+
+async fn in_memory(store: &Arc<SegmentStore>, key: &StoreKey) -> Piece {
+    match store.read(key).await.expect("stored").piece {
+        Held::Memory(piece) => piece,
+        Held::File(file) => panic!("not read into memory: {file:?}"),
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -58,12 +67,12 @@ async fn what_was_written_is_there_after_a_restart() {
     let whole = [piece(20), piece(30)].concat();
     keep(&store, &key(file, 3), &[piece(20), piece(30)]);
     keep(&store, &key(file, 3).init(), &[piece(9)]);
-    let before = store.read(&key(file, 3)).await.expect("just written").piece;
+    let before = in_memory(&store, &key(file, 3)).await;
     assert_eq!(before.bytes, whole);
     drop(store);
     let store = open(folder.path(), 1000);
     assert_eq!(store.segments(file, RENDITION), [3]);
-    assert_eq!(store.read(&key(file, 3)).await.expect("still there").piece, before, "checksum and all");
+    assert_eq!(in_memory(&store, &key(file, 3)).await, before, "checksum and all");
     assert_eq!(store.counters().bytes, 59 + 2 * SEAL_BYTES);
     assert_eq!(store.purge(file), 59 + 2 * SEAL_BYTES);
     assert_eq!(read(&store, &key(file, 3)).await, None);
@@ -320,4 +329,81 @@ fn a_purge_under_writers_and_readers_leaves_the_books_right() {
     assert!(store.counters().bytes <= cap);
     assert_books_are_right(&store, folder.path());
     assert_eq!(store.counters().torn, 0);
+}
+
+const LARGE: usize = 400 << 10;
+
+/// A store that holds `piece` as segment 0 of `file`, and nothing in memory.
+fn with_cold(root: &Path, file: FileId, piece: Bytes) -> Arc<SegmentStore> {
+    let store = open(root, 100 << 20);
+    keep(&store, &key(file, 0), &[piece]);
+    store.cool(Instant::now() + Duration::from_secs(3600));
+    assert_eq!(store.counters().memory_bytes, 0);
+    store
+}
+
+async fn read_file(store: &Arc<SegmentStore>, key: &StoreKey) -> StoredFile {
+    match store.read(key).await.expect("stored").piece {
+        Held::File(file) => file,
+        Held::Memory(_) => panic!("read into memory"),
+    }
+}
+
+async fn part(file: &StoredFile, part: std::ops::Range<u64>) -> std::io::Result<Vec<u8>> {
+    let (mut reading, mut all) = (file.part(part), Vec::new());
+    while let Some(bytes) = reading.next().await {
+        all.extend_from_slice(&bytes?);
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_large_segment_is_sent_from_its_file_once_that_is_known_to_be_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, whole) = (FileId::random(), piece(LARGE));
+    let store = with_cold(folder.path(), file, piece(LARGE));
+    let stored = read_file(&store, &key(file, 0)).await;
+    assert_eq!((stored.length(), stored.checksum()), (LARGE as u64, Piece::new(whole.clone()).checksum));
+    for range in [0..LARGE, 0..1, LARGE - 1..LARGE, 100_000..300_000, 131_072..262_144] {
+        let bytes = part(&stored, range.start as u64..range.end as u64).await.expect("read");
+        assert!(bytes == whole[range.clone()], "{range:?}");
+    }
+    assert_eq!(store.counters().memory_bytes, 0);
+    // After a restart it is looked at once.
+    let store = open(folder.path(), 100 << 20);
+    assert_eq!(read(&store, &key(file, 0)).await, Some(whole.clone()));
+    assert_eq!(store.counters().files_read, 1);
+    store.cool(Instant::now() + Duration::from_secs(3600));
+    let stored = read_file(&store, &key(file, 0)).await;
+    // Who reads it goes on when it is evicted.
+    store.purge(file);
+    assert!(part(&stored, 0..LARGE as u64).await.expect("read") == whole);
+}
+
+#[tokio::test]
+async fn a_large_segment_that_was_whole_and_is_cut_off_since_is_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, whole) = (FileId::random(), piece(LARGE));
+    let store = with_cold(folder.path(), file, whole);
+    let stored = read_file(&store, &key(file, 0)).await;
+    let path = files(folder.path()).remove(0);
+    let cut = fs::OpenOptions::new().write(true).open(&path).expect("there");
+    cut.set_len(LARGE as u64 / 2).expect("cut off");
+    part(&stored, 0..LARGE as u64).await.expect_err("half of it is gone");
+    // Of the right length again, but what was cut off is zeros: it is no longer believed unseen.
+    cut.set_len(LARGE as u64 + SEAL_BYTES).expect("made longer");
+    assert_eq!(read(&store, &key(file, 0)).await, None);
+    assert!(files(folder.path()).is_empty());
+    assert_eq!(store.counters().bytes, 0);
+}
+
+#[tokio::test]
+async fn a_large_segment_that_is_too_short_is_not_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = FileId::random();
+    let store = with_cold(folder.path(), file, piece(LARGE));
+    let path = files(folder.path()).remove(0);
+    fs::OpenOptions::new().write(true).open(&path).expect("there").set_len(10).expect("cut off");
+    assert_eq!(read(&store, &key(file, 0)).await, None);
+    assert_eq!((store.counters().misses, store.counters().bytes), (1, 0));
 }

@@ -48,6 +48,16 @@ struct Entry {
     used: u64,
     /// When somebody last read it.
     read: Option<Instant>,
+    /// Of its bytes, once its file is known to be whole.
+    checksum: Option<u32>,
+}
+
+/// A piece whose file is known to be whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    pub made: u64,
+    pub bytes: u64,
+    pub checksum: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +108,7 @@ impl Index {
         let id = self.line_id(key);
         self.uses += 1;
         let read = (interest == Interest::Watched || key.segment.is_none()).then_some(now);
-        let entry = Entry { bytes, made: self.uses, used: self.uses, read };
+        let entry = Entry { bytes, made: self.uses, used: self.uses, read, checksum: None };
         let Some(line) = self.lines.get_mut(&id) else { return };
         line.entries.insert(key.segment, entry);
         line.unread += usize::from(read.is_none());
@@ -157,6 +167,28 @@ impl Index {
     pub fn made(&self, key: &StoreKey) -> Option<u64> {
         let line = self.lines.get(self.id(key)?)?;
         Some(line.entries.get(&key.segment)?.made)
+    }
+
+    /// A piece's file is whole: it was written by this run of the service, or read and found to be.
+    pub fn vouch(&mut self, key: &StoreKey, checksum: u32) {
+        self.set_checksum(key, Some(checksum));
+    }
+
+    /// A piece's file may not be whole after all.
+    pub fn doubt(&mut self, key: &StoreKey) {
+        self.set_checksum(key, None);
+    }
+
+    pub fn vouched(&self, key: &StoreKey) -> Option<Vouched> {
+        let entry = self.lines.get(self.id(key)?)?.entries.get(&key.segment)?;
+        Some(Vouched { made: entry.made, bytes: entry.bytes, checksum: entry.checksum? })
+    }
+
+    fn set_checksum(&mut self, key: &StoreKey, checksum: Option<u32>) {
+        let line = self.id(key).copied().and_then(|id| self.lines.get_mut(&id));
+        if let Some(entry) = line.and_then(|line| line.entries.get_mut(&key.segment)) {
+            entry.checksum = checksum;
+        }
     }
 
     pub fn segments(&self, file: FileId, rendition: &str) -> Vec<u32> {

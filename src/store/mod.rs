@@ -7,6 +7,7 @@ mod counters;
 mod disk;
 #[cfg(test)]
 mod disk_tests;
+mod held;
 mod hot;
 mod index;
 mod key;
@@ -16,6 +17,7 @@ mod seal;
 
 pub use counters::Counters;
 pub use disk::{Limits, Read, SegmentStore, StoreError, Written};
+pub use held::{Held, PartReader, StoredFile};
 pub use index::Interest;
 pub use key::StoreKey;
 pub use piece::{Piece, checksum};

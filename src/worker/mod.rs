@@ -13,7 +13,7 @@ pub mod source;
 pub mod wire;
 
 pub use deaths::Death;
-pub use pool::{PoolStatus, WorkerPool};
+pub use pool::{PoolStatus, Restock, WorkerPool};
 pub use prober::WorkerProber;
 pub use process::{Launch, Worker, WorkerError};
 pub use source::{ReadRemote, Source};

@@ -35,6 +35,23 @@ struct Shared {
     alive: Arc<Deaths>,
 }
 
+/// Missing spares that are started when this is dropped.
+pub struct Restock(WorkerPool);
+
+impl Drop for Restock {
+    fn drop(&mut self) {
+        let pool = self.0.clone();
+        // Without a runtime the service is ending.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = pool.keep_spares().await {
+                    tracing::warn!(%error, "no spare worker");
+                }
+            });
+        }
+    }
+}
+
 /// The workers as they are now, and what became of the others.
 #[derive(Clone, Debug, Default)]
 pub struct PoolStatus {
@@ -98,16 +115,19 @@ impl WorkerPool {
     /// An initialised worker: the spare, whose successor starts in the background, or a new one.
     pub async fn take(&self) -> Result<Worker, WorkerError> {
         let spare = self.living_spare();
-        let pool = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = pool.keep_spares().await {
-                tracing::warn!(%error, "no spare worker");
-            }
-        });
-        match spare {
-            Some(worker) => Ok(worker),
-            None => self.spawn().await,
-        }
+        drop(self.restock());
+        self.this_or_new(spare).await
+    }
+
+    /// The same for a job somebody waits for: the successor, whose start would take a processor from the job, is started
+    /// when the caller drops what [`Self::restock`] gave it.
+    pub async fn take_quietly(&self) -> Result<Worker, WorkerError> {
+        self.this_or_new(self.living_spare()).await
+    }
+
+    /// Starts spares in the background when it is dropped.
+    pub fn restock(&self) -> Restock {
+        Restock(self.clone())
     }
 
     /// Sends one request to a worker of its own and returns its answer; the process ends with it.
@@ -143,6 +163,13 @@ impl WorkerPool {
     /// Ends the spares.
     pub fn close(&self) {
         self.lock_spares().clear();
+    }
+
+    async fn this_or_new(&self, spare: Option<Worker>) -> Result<Worker, WorkerError> {
+        match spare {
+            Some(worker) => Ok(worker),
+            None => self.spawn().await,
+        }
     }
 
     async fn spawn(&self) -> Result<Worker, WorkerError> {

@@ -19,7 +19,10 @@ impl Actor {
                 .map(|entry| Bytes::from(init_segment(&entry, rendition.cuts.timescale)));
             let init = match known {
                 Some(init) => Some(init),
-                None => self.shared.store.read(&self.key(index, None)).await.map(|read| read.piece.bytes),
+                None => match self.shared.store.read(&self.key(index, None)).await {
+                    Some(read) => read.piece.bytes().await.ok(),
+                    None => None,
+                },
             };
             if let Some(init) = init {
                 self.inits[index] = Init::Known(init);
