@@ -99,7 +99,7 @@ impl SegmentReader {
     }
 
     /// A segment that the store has.
-    pub(super) fn stored(read: Read) -> Self {
+    pub fn stored(read: Read) -> Self {
         let source = if read.in_memory { Source::Memory } else { Source::Store };
         Self { content: Content::Stored(read.piece), next: 0, source, waiting: None, _lease: None }
     }

@@ -1,5 +1,6 @@
 //! Segments, whole and growing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
@@ -7,8 +8,10 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 
 use super::fixture::{AUDIO, FakeSegment, Growth, VIDEO, service};
-use crate::encoder::StreamError;
+use crate::base::ids::FileId;
+use crate::encoder::{SegmentReader, StreamError};
 use crate::http::media::{Patience, stream};
+use crate::store::{Held, Interest, Limits, SegmentStore, StoreKey};
 
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const LONG: Patience = Patience { headers: Duration::from_secs(600), whole: Duration::from_secs(600) };
@@ -195,4 +198,53 @@ async fn a_fragment_comes_as_soon_as_it_is_made_whole_or_growing() {
     let asked = service.streams.segments_asked.lock().unwrap().len();
     assert_eq!(service.ask("HEAD", &path(0), &[], "").await.status, 200);
     assert_eq!(service.streams.segments_asked.lock().unwrap().len(), asked, "nothing is made for HEAD");
+}
+
+/// A store with segments of a megabyte, more than it keeps in memory.
+fn stored_segments(folder: &std::path::Path) -> (Arc<SegmentStore>, StoreKey, Vec<u8>) {
+    let store = Arc::new(SegmentStore::open(folder, Limits { size: u64::MAX, min_free: 0 }));
+    let key = StoreKey { file: FileId::random(), rendition: VIDEO.into(), segment: Some(0) };
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+    for segment in 0..20 {
+        let key = StoreKey { segment: Some(segment), ..key.clone() };
+        store.write(&key, &[bytes.clone().into()], Interest::Ahead).kept.expect("kept");
+    }
+    (store, key, bytes)
+}
+
+#[tokio::test]
+async fn a_segment_sent_from_its_file_is_the_one_that_was_in_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, key, bytes) = stored_segments(folder.path());
+    let newest = StoreKey { segment: Some(19), ..key.clone() };
+    let mut tags = Vec::new();
+    for (key, in_memory) in [(&key, false), (&newest, true)] {
+        for (range, part) in
+            [(None, 0..1_000_000), (Some("bytes=3-5"), 3..6), (Some("bytes=-400000"), 600_000..1_000_000)]
+        {
+            let read = store.read(key).await.expect("stored");
+            assert_eq!(matches!(read.piece, Held::Memory(_)), in_memory);
+            let asked = headers(&range.map(|range| ("range", range)).into_iter().collect::<Vec<_>>());
+            let reader = Box::new(SegmentReader::stored(read));
+            let reply = stream(&asked, "video/mp4", reader, LONG, String::new).await.unwrap();
+            assert_eq!(reply.status(), if range.is_some() { 206 } else { 200 });
+            assert_eq!(reply.headers()["content-length"], part.len().to_string().as_str());
+            tags.push(reply.headers()["etag"].clone());
+            assert!(reply.into_body().collect().await.unwrap().to_bytes() == bytes[part.clone()], "{part:?}");
+        }
+    }
+    assert!(tags.iter().all(|tag| *tag == tags[0]));
+}
+
+#[tokio::test]
+async fn a_file_that_ends_too_soon_breaks_the_body_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, key, _) = stored_segments(folder.path());
+    let reader = Box::new(SegmentReader::stored(store.read(&key).await.expect("stored")));
+    let reply = stream(&HeaderMap::new(), "video/mp4", reader, LONG, String::new).await.unwrap();
+    let file =
+        walkdir::WalkDir::new(folder.path()).into_iter().flatten().find(|entry| entry.file_name() == "0.m4s");
+    let file = std::fs::OpenOptions::new().write(true).open(file.expect("there").path()).expect("opened");
+    file.set_len(500_000).expect("cut off");
+    reply.into_body().collect().await.unwrap_err();
 }
