@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::base::heap;
+use crate::base::{descriptors, heap};
 use local::Trouble;
 
 #[derive(Parser)]
@@ -52,6 +52,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => {
             heap::give_back_what_is_free();
+            descriptors::allow_many();
             block_on(serve::run(arguments))
         }
         Command::Check(arguments) => block_on(async { check::run(arguments) }),
