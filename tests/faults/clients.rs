@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::client::{self, Coming};
 use crate::films;
+use crate::harness::Rendition;
 use crate::lasting;
-use crate::service::{Rendition, Service, Setup};
+use crate::process::{rest, within};
+use crate::service::{Service, Setup};
 use crate::viewer::Viewer;
 
 /// Numbers that look random, the same each time.
@@ -80,13 +82,13 @@ fn clients_that_read_a_byte_a_second_share_what_is_held_for_them_and_disturb_nob
         let mut most_kib = 0;
         while Instant::now() < end {
             most_kib = most_kib.max(service.usage().resident_kib);
-            crate::service::rest(Duration::from_millis(200));
+            rest(Duration::from_millis(200));
         }
         viewer.end().was_not_disturbed(lasts.as_secs() as usize / 4);
         stop.send(()).expect("it sips");
         let taken = sipping.join().expect("it sipped");
         assert!(taken >= SLOW_CLIENTS, "{taken} bytes: they are served, too\n{}", service.log());
-        let asked_kib = (std::fs::metadata(films::large()).expect("its size").len() >> 10) as usize;
+        let asked_kib = std::fs::metadata(films::large()).expect("its size").len() >> 10;
         let most = before.resident_kib + asked_kib + OVERHEAD_KIB;
         assert!(most_kib < most, "{most_kib} KiB for {asked_kib} that are asked for, {before:?} before");
     });
@@ -96,7 +98,7 @@ fn clients_that_read_a_byte_a_second_share_what_is_held_for_them_and_disturb_nob
 
 /// Beside what all of them ask for, each segment once: connections, segments on their way to the disk, and what the
 /// allocator keeps.
-const OVERHEAD_KIB: usize = 96 << 10;
+const OVERHEAD_KIB: u64 = 96 << 10;
 
 const DROPPED: usize = 1000;
 
@@ -127,7 +129,7 @@ fn a_thousand_requests_that_are_dropped_leave_nothing_at_work() {
         }
     }
     viewer.end().was_not_disturbed(10);
-    let quiet = crate::service::within(QUIET_AFTER, || {
+    let quiet = within(QUIET_AFTER, || {
         let works = |head: &serde_json::Value| head["state"] != "paused";
         (!service.heads().iter().any(works)).then_some(())
     });

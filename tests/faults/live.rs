@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::films;
-use crate::service::{IDLE, LOOK_AHEAD, Rendition, Service, Setup, get, signal, until, within};
+use crate::harness::{IDLE, LOOK_AHEAD, Rendition, signal};
+use crate::process::{until, within};
+use crate::service::{Service, Setup, get};
 
 fn with_film() -> (Service, String, Rendition) {
     let service = Setup::new().film("film.mkv", films::small()).start();

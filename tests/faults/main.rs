@@ -5,17 +5,18 @@ use std::time::Duration;
 
 #[path = "../support/client.rs"]
 mod client;
-#[path = "../support/films.rs"]
-mod films;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/service.rs"]
 mod service;
-#[path = "../support/viewer.rs"]
-mod viewer;
 
 mod clients;
+mod films;
+mod harness;
 mod live;
 mod sources;
 mod store;
+mod viewer;
 mod workers;
 
 /// How long something goes on: in all tests, or when there is time.

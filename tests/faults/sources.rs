@@ -9,7 +9,9 @@ use rustix::process::Signal;
 
 use crate::client::Answer;
 use crate::films;
-use crate::service::{Rendition, Service, Setup, files, signal, until};
+use crate::harness::{Rendition, files, signal};
+use crate::process::until;
+use crate::service::{Service, Setup};
 use crate::viewer::Viewer;
 
 /// A film under a name, somebody who plays it, and somebody who watches another one.
@@ -43,7 +45,7 @@ fn come_or_are_refused(service: &Service, rendition: &Rendition, segments: &[usi
         } else {
             let told = answer.json();
             assert!(
-                ways.contains(&answer.status) && told["detail"].is_string(),
+                answer.is_problem() && ways.contains(&answer.status) && told["detail"].is_string(),
                 "{n}: {told}\n{}",
                 service.log()
             );
@@ -91,7 +93,7 @@ const STARTS_AT_THE_END: usize = 20;
 /// Plays one segment after the other up to the first one that is refused. The last one that comes may hold less than
 /// it should; the others are whole.
 fn plays_to_the_end(service: &Service, rendition: &Rendition) {
-    let before = service.logged("head starts");
+    let before = service.heads_started();
     // The film is cut to four ninths at the least.
     let from = rendition.segments.len() * 2 / 5;
     let mut last = None;
@@ -112,7 +114,7 @@ fn plays_to_the_end(service: &Service, rendition: &Rendition) {
     while Instant::now() < refused {
         assert_eq!(service.get(&rendition.segments[last]).status, 200);
     }
-    let starts = service.logged("head starts") - before;
+    let starts = service.heads_started() - before;
     assert!(starts < STARTS_AT_THE_END, "{starts} heads:\n{}", service.log());
 }
 

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::thread;
 
 use crate::films;
-use crate::service::{Rendition, Service, Setup, get, until, within};
+use crate::harness::Rendition;
+use crate::process::{PATIENCE, until, within};
+use crate::service::{Service, Setup, get};
 use crate::viewer::Viewer;
 
 fn with_small_film(setup: Setup) -> (Service, Rendition) {
@@ -162,9 +164,8 @@ fn a_service_that_is_killed_in_the_middle_of_a_film_goes_on_with_what_it_had_mad
     let viewer = Viewer::in_haste(&service, &rendition, 40);
     until(|| (!service.workers_of("film.mkv").is_empty()).then_some(())).expect("a head works for it");
     let (address, path) = (service.address, rendition.segments[130].clone());
-    let waiting = thread::spawn(move || {
-        within(crate::service::PATIENCE, || (get(address, &path).status == 200).then_some(()))
-    });
+    let waiting =
+        thread::spawn(move || within(PATIENCE, || (get(address, &path).status == 200).then_some(())));
     service.kill();
     service.start_again();
     waiting.join().expect("it asked").expect("it has what it waited for");

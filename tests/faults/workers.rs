@@ -7,7 +7,9 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use crate::client::Coming;
 use crate::films;
-use crate::service::{Rendition, Service, Setup, runs, signal, until};
+use crate::harness::{Rendition, signal};
+use crate::process::{alive, until};
+use crate::service::{Service, Setup};
 use crate::viewer::Viewer;
 
 /// Long segments of many parts, so that there is a middle to die in.
@@ -92,7 +94,7 @@ fn a_head_that_hangs_is_replaced_and_disturbs_nobody_else() {
     hung.iter().for_each(|pid| signal(*pid, Signal::STOP));
     let rest = coming.rest().unwrap_or_else(|error| panic!("{error}\n{}", service.log()));
     is_whole(&service, &rendition, 3, &[begin, rest.body].concat());
-    until(|| hung.iter().all(|pid| !runs(*pid)).then_some(())).expect("what hung is gone");
+    until(|| hung.iter().all(|pid| !alive(*pid)).then_some(())).expect("what hung is gone");
     viewer.end().was_not_disturbed(4);
     service.comes_to_rest(before);
 }
@@ -150,5 +152,5 @@ fn a_service_that_is_killed_leaves_no_worker() {
     let workers = service.workers();
     assert!(!workers.is_empty());
     service.kill();
-    until(|| workers.iter().all(|pid| !runs(*pid)).then_some(())).expect("the workers end");
+    until(|| workers.iter().all(|pid| !alive(*pid)).then_some(())).expect("the workers end");
 }

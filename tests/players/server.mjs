@@ -1,6 +1,6 @@
 // Starts the real server on a free port for one test, and proves on stop that it left nothing behind.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -13,6 +13,23 @@ const target = process.env.CARGO_TARGET_DIR ?? path.resolve(here, '../../target'
 export const binary = process.env.MILLRACE_BIN ?? path.join(target, 'debug', 'millrace');
 // The server takes MILLRACE_… for settings and refuses those it does not know.
 const plain = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')));
+
+/** What GStreamer found when it looked through all of its plugins: made once, where a server of its own would do so again. */
+const registry = 'gstreamer-registry.bin';
+let plugins;
+function rememberPlugins(cache) {
+  if (plugins === undefined) {
+    const dir = temporary();
+    // Any worker makes it, whatever it is to look at.
+    spawnSync(binary, ['probe', binary], { stdio: 'ignore', env: { ...plain, GST_REGISTRY: path.join(dir, registry) } });
+    try { plugins = fs.readFileSync(path.join(dir, registry)); } catch { plugins = null; }
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+  const target = path.join(cache, registry);
+  if (plugins === null || fs.existsSync(target)) return;
+  fs.mkdirSync(cache, { recursive: true });
+  fs.writeFileSync(target, plugins);
+}
 
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
 export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-players-'));
@@ -92,7 +109,9 @@ export const stillRunning = known => processes().filter(p =>
 export async function startServer({ library, libraries = { Films: library }, home, environment = {} }) {
   assert.ok(fs.existsSync(binary), `no server at ${binary}: build it, or name it in MILLRACE_BIN`);
   const root = home ?? temporary();
-  const args = ['serve', '--listen', '127.0.0.1:0', '--state-dir', path.join(root, 'state'), '--cache-dir', path.join(root, 'cache')];
+  const cache = path.join(root, 'cache');
+  rememberPlugins(cache);
+  const args = ['serve', '--listen', '127.0.0.1:0', '--state-dir', path.join(root, 'state'), '--cache-dir', cache];
   for (const [name, dir] of Object.entries(libraries)) args.push('--library', `${name}=${dir}`);
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...plain, ...environment } });
   let out = '', log = '', ended = null;

@@ -3,9 +3,16 @@
 //!
 //! The short forms run with all tests, the long ones in `make verify`.
 
-mod boxes;
+#[path = "../support/client.rs"]
 mod client;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/service.rs"]
+mod service;
+
+mod boxes;
 mod films;
+mod kept;
 mod mutations;
 mod presentation;
 mod random;

@@ -10,11 +10,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::boxes;
-use crate::client::{Answer, Client};
+use crate::client::Answer;
 use crate::films;
+use crate::kept::Client;
 use crate::presentation;
+use crate::process::{alive, until};
 use crate::random::Random;
-use crate::server::{Service, until};
+use crate::server;
+use crate::service::{SPARES, Service};
 
 const SHORT: usize = 40;
 /// Files in the library at once.
@@ -25,8 +28,6 @@ const CLIENTS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(200);
 /// What takes longer is told, but may be the machine.
 const SLOW: Duration = Duration::from_secs(20);
-/// Processes that the service keeps ready.
-const SPARES: usize = 2;
 
 const PICTURE: &str = "-f lavfi -i testsrc2=s=160x90:r=25:d=4";
 const SOUND: &str = "-f lavfi -i sine=440:r=48000:d=4";
@@ -104,7 +105,7 @@ fn change_a_size(bytes: &mut [u8], random: &mut Random) {
 fn damaged_files_end_in_media_or_in_a_problem_and_harm_nothing() {
     let count = std::env::var("MUTATIONS").ok().map_or(SHORT, |text| text.parse().expect("a number"));
     let sources = sources();
-    let mut service = Service::start(&[], &[("ENCODE_IDLE_TIMEOUT", "1s")]);
+    let service = server::start(&[], &[("ENCODE_IDLE_TIMEOUT", "1s")]);
     let mut outcomes = BTreeMap::new();
     let mut problems = Vec::new();
     for first in (0..count).step_by(BATCH) {
@@ -114,10 +115,10 @@ fn damaged_files_end_in_media_or_in_a_problem_and_harm_nothing() {
         found.into_iter().for_each(|outcome| *outcomes.entry(outcome).or_insert(0) += 1);
         keep(&batch, &bad);
         problems.extend(bad.into_iter().map(|(name, what)| format!("{name}: {what}")));
-        assert!(service.alive(), "the service has died:\n{}", service.log());
+        assert!(alive(service.pid()), "the service has died:\n{}", service.log());
     }
     println!("{count} damaged files: {outcomes:#?}");
-    let idle = until(|| (service.workers().len() <= SPARES && service.heads().is_empty()).then_some(()));
+    let idle = until(|| (service.usage().workers <= SPARES && service.heads().is_empty()).then_some(()));
     assert!(idle.is_some(), "workers stay: {:?}, heads {:?}", service.workers(), service.heads());
     assert!(!service.log().contains("panicked"), "{}", service.log());
     assert!(problems.is_empty(), "\n  {}\n", problems.join("\n  "));
@@ -127,7 +128,7 @@ type Bad = (String, String);
 
 /// Serves these files, and asks for everything of which there could be a first segment.
 fn play_all(service: &Service, batch: &[(String, Vec<u8>)]) -> (Vec<&'static str>, Vec<Bad>) {
-    let folder = service.path().join("films");
+    let folder = service.folder().join("films");
     for old in fs::read_dir(&folder).expect("a folder").flatten() {
         fs::remove_file(old.path()).expect("removed");
     }
@@ -209,10 +210,7 @@ fn is_timeout(error: &std::io::Error) -> bool {
 fn problem(answer: &Answer, what: &str) -> Result<(), String> {
     let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = told["detail"].as_str().unwrap_or_default();
-    let clear = (400..600).contains(&answer.status)
-        && answer.content_type.starts_with("application/problem+json")
-        && detail.len() > 8
-        && answer.status != 500;
+    let clear = answer.is_problem() && detail.len() > 8 && answer.status != 500;
     if clear { Ok(()) } else { Err(format!("{what}: {} {}", answer.status, answer.text())) }
 }
 

@@ -3,7 +3,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::server::Service;
+use crate::service::Service;
 
 /// A rendition as the MPD lists it.
 #[derive(Clone, Debug)]
@@ -44,14 +44,14 @@ impl Listed {
 
 /// Reads the MPD of a film, and asserts that HLS lists the same segments of the same renditions.
 pub fn read(service: &Service, film: &str) -> Vec<Listed> {
-    let answer = service.get(&format!("/dash/{film}/manifest.mpd"));
+    let answer = service.answer(&format!("/dash/{film}/manifest.mpd"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     let listed = parse(&answer.text(), film);
     assert!(!listed.is_empty(), "{}", answer.text());
-    let index = service.get(&format!("/hls/{film}/index.m3u8")).text();
+    let index = service.answer(&format!("/hls/{film}/index.m3u8")).text();
     for rendition in &listed {
         assert!(index.contains(&rendition.id), "{} is missing in {index}", rendition.id);
-        let playlist = service.get(&format!("{}index.m3u8", rendition.base)).text();
+        let playlist = service.answer(&format!("{}index.m3u8", rendition.base)).text();
         let lengths: Vec<i64> = playlist.lines().filter_map(extinf_micros).collect();
         let micros = |tick: &i64| {
             let since = i128::from(*tick - rendition.cuts[0]);

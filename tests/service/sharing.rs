@@ -8,8 +8,10 @@ use std::sync::Barrier;
 
 use crate::films;
 use crate::presentation::Listed;
+use crate::process::until;
 use crate::random::Random;
-use crate::server::{Service, Started, until};
+use crate::server::{self, Started};
+use crate::service::Service;
 
 const SHORT_SECONDS: u32 = 120;
 const CLIENTS: usize = 30;
@@ -37,17 +39,17 @@ fn picture(listed: &[Listed]) -> &Listed {
 
 /// Heads that have been started for a rendition since the service was.
 fn started(service: &Service, rendition: &Listed) -> usize {
-    service.heads_started().iter().filter(|head| head.rendition == rendition.id).count()
+    service.starts_logged().iter().filter(|head| head.rendition == rendition.id).count()
 }
 
 /// Heads of a rendition there are now.
 fn heads(service: &Service, rendition: &Listed) -> usize {
-    service.heads().iter().filter(|head| head.rendition == rendition.id).count()
+    service.heads().iter().filter(|head| head["rendition"] == rendition.id).count()
 }
 
 #[test]
 fn thirty_clients_at_random_positions_read_what_one_client_reads_afterwards() {
-    let service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "6s")]);
+    let service = server::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "6s")]);
     let listed = service.presentation(&service.film());
     let read: Vec<BTreeMap<(usize, usize), Vec<u8>>> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
@@ -59,7 +61,7 @@ fn thirty_clients_at_random_positions_read_what_one_client_reads_afterwards() {
         clients.into_iter().map(|client| client.join().expect("a client reads to its end")).collect()
     });
     let distinct: BTreeSet<&(usize, usize)> = read.iter().flat_map(BTreeMap::keys).collect();
-    println!("{} heads for {} segments", service.heads_started().len(), distinct.len());
+    println!("{} heads for {} segments", service.heads_started(), distinct.len());
     let mut one = service.client();
     for (index, rendition) in listed.iter().enumerate() {
         for n in 0..rendition.segments() {
@@ -96,7 +98,7 @@ fn zig_zag(service: &Service, listed: &[Listed], number: u64) -> BTreeMap<(usize
 
 #[test]
 fn ten_viewers_at_the_same_place_share_one_head() {
-    let service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
+    let service = server::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
     let listed = service.presentation(&service.film());
     let picture = picture(&listed);
     let together = Barrier::new(VIEWERS);
@@ -113,13 +115,13 @@ fn ten_viewers_at_the_same_place_share_one_head() {
             });
         }
     });
-    assert_eq!(started(&service, picture), 1, "{:?}", service.heads_started());
+    assert_eq!(started(&service, picture), 1, "{:?}", service.starts_logged());
 }
 
 #[test]
 fn two_far_viewers_have_a_head_each_until_they_leave() {
     let settings = [("ENCODE_LOOK_AHEAD", "4s"), ("ENCODE_IDLE_TIMEOUT", "5s")];
-    let service = Service::start(&[&film()], &settings);
+    let service = server::start(&[&film()], &settings);
     let listed = service.presentation(&service.film());
     let picture = picture(&listed);
     let middle = picture.segments() / 2;
@@ -138,14 +140,15 @@ fn two_far_viewers_have_a_head_each_until_they_leave() {
         (heads(&service, picture) == 1).then_some(())
     });
     one.expect("the head of the viewer who left ends");
-    assert!(service.heads()[0].segment < middle as u32, "{:?}", service.heads());
+    let left = service.heads();
+    assert!(left[0]["segment"].as_u64().is_some_and(|at| at < middle as u64), "{left:?}");
     until(|| service.heads().is_empty().then_some(())).expect("the last head ends");
     assert_eq!(started(&service, picture), started_for_both, "nobody asked for more");
 }
 
 #[test]
 fn a_restart_keeps_what_is_made_and_a_second_pass_starts_no_head() {
-    let mut service = Service::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
+    let mut service = server::start(&[&film()], &[("ENCODE_LOOK_AHEAD", "4s")]);
     let film = service.film();
     let listed = service.presentation(&film);
     let mut random = Random::new(5);
@@ -153,9 +156,9 @@ fn a_restart_keeps_what_is_made_and_a_second_pass_starts_no_head() {
     for _ in 0..listed.len() * 12 {
         let index = random.below(listed.len());
         let n = random.below(listed[index].segments());
-        read.insert((index, n), service.get(&listed[index].segment(n)).body);
+        read.insert((index, n), service.answer(&listed[index].segment(n)).body);
     }
-    let store = service.path().join("cache/segments").join(&film);
+    let store = service.folder().join("cache/segments").join(&film);
     let kept = |(index, n): &(usize, usize)| store.join(&listed[*index].id).join(format!("{n}.m4s")).exists();
     until(|| read.keys().all(kept).then_some(())).expect("all that was read is stored");
     // It dies while somebody waits for a segment.
@@ -167,21 +170,21 @@ fn a_restart_keeps_what_is_made_and_a_second_pass_starts_no_head() {
     let again = service.presentation(&film);
     for ((index, n), bytes) in &read {
         assert_eq!(again[*index].id, listed[*index].id);
-        let answer = service.get(&again[*index].segment(*n));
+        let answer = service.answer(&again[*index].segment(*n));
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(answer.body == *bytes, "segment {n} of {} has changed", again[*index].kind());
     }
-    let needed: Vec<Started> = service.heads_started().into_iter().filter(|head| !head.ahead).collect();
+    let needed: Vec<Started> = service.starts_logged().into_iter().filter(|head| !head.ahead).collect();
     assert_eq!(needed, [], "what is stored needs no head");
     let whole_film = |service: &Service| {
         for rendition in &again {
             for n in 0..rendition.segments() {
-                assert_eq!(service.get(&rendition.segment(n)).status, 200);
+                assert_eq!(service.answer(&rendition.segment(n)).status, 200);
             }
         }
     };
     whole_film(&service);
-    let heads = service.heads_started().len();
+    let heads = service.heads_started();
     whole_film(&service);
-    assert_eq!(service.heads_started().len(), heads, "the second pass");
+    assert_eq!(service.heads_started(), heads, "the second pass");
 }

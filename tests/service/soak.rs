@@ -7,11 +7,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
 use crate::films;
+use crate::kept::Client;
 use crate::presentation::Listed;
+use crate::process::{Usage, alive, rest, until};
 use crate::random::Random;
-use crate::server::{Service, Usage, rest, until};
+use crate::server;
+use crate::service::{SPARES, Service};
 
 const SHORT: Duration = Duration::from_secs(30);
 const VIEWERS: u64 = 6;
@@ -26,8 +28,6 @@ const DESCRIPTORS: u64 = 24;
 const THREADS: u64 = 8;
 /// Nobody waits longer for a segment: a player with an empty buffer shows a wheel by then, and then gives up.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// Processes that the service keeps ready.
-const SPARES: usize = 2;
 
 /// What a viewer plays: the picture and the sound of one film.
 struct Film {
@@ -68,7 +68,7 @@ fn library() -> Vec<std::path::PathBuf> {
 fn a_service_under_random_viewers_stays_as_it_is() {
     let library = library();
     let paths: Vec<&std::path::Path> = library.iter().map(std::path::PathBuf::as_path).collect();
-    let mut service = Service::start(&paths, &[("ENCODE_IDLE_TIMEOUT", "5s"), ("CACHE_SIZE", "100 MiB")]);
+    let service = server::start(&paths, &[("ENCODE_IDLE_TIMEOUT", "5s"), ("CACHE_SIZE", "100 MiB")]);
     let films: Vec<Film> = service.films().iter().map(|(id, _)| film(&service, id)).collect();
     let length = minutes().map_or(SHORT, |minutes| Duration::from_secs(60 * minutes));
     let (begin, seen) = (Instant::now(), Seen::default());
@@ -90,14 +90,14 @@ fn a_service_under_random_viewers_stays_as_it_is() {
         }
     });
     let mut problems = seen.problems.into_inner().expect("no panic");
-    let idle = until(|| (service.workers().len() <= SPARES && service.heads().is_empty()).then_some(()));
+    let idle = until(|| (service.usage().workers <= SPARES && service.heads().is_empty()).then_some(()));
     if idle.is_none() {
         problems.push(format!("workers stay: {:?}, heads {:?}", service.workers(), service.heads()));
     }
-    assert!(service.alive(), "{}", service.log());
+    assert!(alive(service.pid()), "{}", service.log());
     let longest = seen.longest.into_inner().expect("no panic");
     let (segments, abandoned) = (seen.segments.into_inner(), seen.abandoned.into_inner());
-    let heads = service.heads_started().len();
+    let heads = service.heads_started();
     println!(
         "{VIEWERS} viewers, {} s: {segments} segments, {abandoned} abandoned, {heads} heads; the longest wait for a \
          segment {:.1} s",

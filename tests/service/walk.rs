@@ -12,7 +12,8 @@ use crate::boxes::{self, Fragment};
 use crate::films::{self, Picture, Sound, Source};
 use crate::presentation::Listed;
 use crate::random::Random;
-use crate::server::Service;
+use crate::server;
+use crate::service::Service;
 use crate::sound::{self, Heard, Reference};
 
 const SEED: u64 = 20;
@@ -83,8 +84,8 @@ fn a_film_has_the_same_facts_however_often_it_is_probed() {
 
 fn walk(source: &Source, film: &Path) -> Vec<String> {
     let look_ahead = format!("{}s", (seconds().unwrap_or(0) / 75).max(2));
-    let many = Service::start(&[film], &[("ENCODE_LOOK_AHEAD", &look_ahead), ("ENCODE_MAX_HEADS", "4")]);
-    let one = Service::start(&[film], &[("ENCODE_LOOK_AHEAD", "1h")]);
+    let many = server::start(&[film], &[("ENCODE_LOOK_AHEAD", &look_ahead), ("ENCODE_MAX_HEADS", "4")]);
+    let one = server::start(&[film], &[("ENCODE_LOOK_AHEAD", "1h")]);
     let listed = many.presentation(&many.film());
     let mut problems = Vec::new();
     let first = in_random_order(&many, &listed, &mut problems);
@@ -112,7 +113,7 @@ fn walk(source: &Source, film: &Path) -> Vec<String> {
         }
     }
     problems.extend(one_head_each(&one, &listed));
-    println!("{}: {} heads, decoded frames {counts:?}", film.display(), many.heads_started().len());
+    println!("{}: {} heads, decoded frames {counts:?}", film.display(), many.heads_started());
     problems
 }
 
@@ -155,7 +156,7 @@ fn in_random_order(
 }
 
 fn enough_heads(service: &Service, listed: &[Listed]) -> Vec<String> {
-    let started = service.heads_started();
+    let started = service.starts_logged();
     let mut problems = Vec::new();
     if started.len() < HEADS {
         problems.push(format!("only {} heads", started.len()));
@@ -171,8 +172,8 @@ fn enough_heads(service: &Service, listed: &[Listed]) -> Vec<String> {
 
 /// The service that is only read from start to end starts one head per rendition: it is the uninterrupted one.
 fn one_head_each(service: &Service, listed: &[Listed]) -> Option<String> {
-    let started = service.heads_started();
-    (started.len() != listed.len()).then(|| format!("the uninterrupted film had the heads {started:?}"))
+    let expected = service.heads_started() == listed.len();
+    (!expected).then(|| format!("the uninterrupted film had the heads {:?}", service.starts_logged()))
 }
 
 fn whole(service: &Service, rendition: &Listed) -> Whole {
@@ -303,7 +304,7 @@ fn problems_of_sound(
         return problems;
     }
     let (source, _) = sound::decode(film);
-    let starts = service.heads_started().into_iter().filter(|head| head.rendition == rendition.id);
+    let starts = service.starts_logged().into_iter().filter(|head| head.rendition == rendition.id);
     let joins: Vec<usize> =
         starts.map(|head| (rendition.cuts[head.segment] - rendition.cuts[0]) as usize).collect();
     let Some(reference) = Reference::new(source, one) else {

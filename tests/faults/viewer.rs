@@ -5,7 +5,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::service::{LOOK_AHEAD, Rendition, Service, get};
+use crate::harness::{LOOK_AHEAD, Rendition};
+use crate::process::rest;
+use crate::service::{Service, get};
 
 /// Segments that a player fetches at once before it keeps pace.
 const BUFFERED: usize = 3;
@@ -93,7 +95,7 @@ fn fetch(address: SocketAddr, path: &str) -> Result<(), String> {
             return Ok(());
         }
         said = format!("{} {}", answer.status, answer.text());
-        super::service::rest(BETWEEN_TRIES);
+        rest(BETWEEN_TRIES);
     }
     Err(said)
 }

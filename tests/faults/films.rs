@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::service::{Rendition, Service};
+use crate::harness::Rendition;
+use crate::service::Service;
 
 const PICTURES_A_SECOND: f64 = 24.0;
 const SAMPLES_A_SECOND: f64 = 48_000.0;
