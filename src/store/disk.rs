@@ -26,6 +26,7 @@ use super::key::StoreKey;
 use super::piece::{Piece, checksum};
 use super::scan::{self, GONE, UNFINISHED};
 use super::seal::{self, SEAL_BYTES};
+use crate::base::heap;
 use crate::base::ids::FileId;
 
 /// Why a piece is not kept.
@@ -205,6 +206,8 @@ impl SegmentStore {
                 tokio::time::sleep(COOLING).await;
                 self.cool(Instant::now());
             }
+            // Nobody has read anything for a while: what the audience needed is free, but scattered.
+            let _trimmed = tokio::task::spawn_blocking(heap::trim).await;
         }
     }
 

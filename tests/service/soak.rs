@@ -26,6 +26,8 @@ const MEMORY_KIB: u64 = 12 << 10;
 /// So many more connections, pipes and threads of its pool may be open than at that time.
 const DESCRIPTORS: u64 = 24;
 const THREADS: u64 = 8;
+/// Of a service that nobody uses, whoever used it before.
+const IDLE_KIB: u64 = 40 << 10;
 /// Nobody waits longer for a segment: a player with an empty buffer shows a wheel by then, and then gives up.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -104,12 +106,13 @@ fn a_service_under_random_viewers_stays_as_it_is() {
         length.as_secs(),
         longest.as_secs_f32()
     );
-    // The pool lets its threads go after ten seconds.
+    // Segments that were in demand stay in memory for ten seconds.
     let before = samples[0].1;
     let at_rest = until(|| {
         let now = service.usage();
-        let rests =
-            now.threads <= before.threads + THREADS && now.descriptors <= before.descriptors + THREADS;
+        let rests = now.threads <= before.threads + THREADS
+            && now.descriptors <= before.descriptors + THREADS
+            && now.resident_kib <= IDLE_KIB;
         rests.then_some(())
     });
     samples.push((begin.elapsed(), service.usage()));
