@@ -86,12 +86,7 @@ impl App {
             say!("millrace serves {}", url(listener.local_addr()?));
         }
         let _begun = self.libraries.start_scan();
-        let pool = self.pool.clone();
-        tokio::spawn(async move {
-            if let Err(error) = pool.keep_spares().await {
-                tracing::warn!(%error, "no spare worker");
-            }
-        });
+        drop(self.pool.restock());
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let serving = tokio::spawn(http::serve(self.listeners, self.context, self.stop.clone()));
