@@ -3,21 +3,18 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::body::{self, Body};
+use crate::store::Reads;
 
 /// Large enough for a disk or a NAS to run at full speed, small enough to hold two per client.
 const PIECE_BYTES: u64 = 256 << 10;
-/// A NAS that hangs takes this many threads with it and no more.
-const MAX_READS: usize = 64;
 
-static READS: Semaphore = Semaphore::const_new(MAX_READS);
+static READS: Reads = Reads::new(64);
 
 pub fn part(file: File, part: Range<u64>) -> Body {
     let length = part.end - part.start;
@@ -53,14 +50,6 @@ impl Reading {
     fn begin(&self) -> JoinHandle<io::Result<Bytes>> {
         let (file, at) = (Arc::clone(&self.file), self.left.start);
         let length = (self.left.end - at).min(PIECE_BYTES) as usize;
-        tokio::spawn(async move {
-            let _permit = READS.acquire().await.map_err(io::Error::other)?;
-            let read = tokio::task::spawn_blocking(move || {
-                let mut piece = vec![0; length];
-                file.read_exact_at(&mut piece, at)?;
-                Ok(Bytes::from(piece))
-            });
-            read.await.map_err(io::Error::other)?
-        })
+        tokio::spawn(READS.exact(file, at, length))
     }
 }

@@ -4,21 +4,18 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
-use tokio::sync::Semaphore;
 
 use super::piece::Piece;
+use super::reads::Reads;
 
 /// Small enough to be still in the processor's cache when it is sent.
 const READ_BYTES: u64 = 128 << 10;
-/// A disk that hangs takes this many threads with it and no more.
-const MAX_READS: usize = 64;
 
-static READS: Semaphore = Semaphore::const_new(MAX_READS);
+static READS: Reads = Reads::new(64);
 
 #[derive(Clone, Debug)]
 pub enum Held {
@@ -84,16 +81,7 @@ impl StoredFile {
         // What the system has in memory is copied at once; only a disk is waited for elsewhere.
         let read = match self.read_at_hand(at, length) {
             Some(bytes) => Ok(bytes),
-            None => {
-                let _permit = READS.acquire().await.map_err(io::Error::other)?;
-                let file = self.file.clone();
-                let read = tokio::task::spawn_blocking(move || {
-                    let mut bytes = vec![0; length];
-                    file.read_exact_at(&mut bytes, at)?;
-                    Ok(Bytes::from(bytes))
-                });
-                read.await.map_err(io::Error::other)?
-            }
+            None => READS.exact(self.file.clone(), at, length).await,
         };
         if let Err(error) = &read {
             tracing::warn!(%error, "a stored segment cannot be read");

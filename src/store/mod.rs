@@ -12,6 +12,7 @@ mod hot;
 mod index;
 mod key;
 mod piece;
+mod reads;
 mod scan;
 mod seal;
 
@@ -21,3 +22,4 @@ pub use held::{Held, PartReader, StoredFile};
 pub use index::Interest;
 pub use key::StoreKey;
 pub use piece::{Piece, checksum};
+pub use reads::Reads;
