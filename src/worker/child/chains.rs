@@ -22,7 +22,7 @@ const APPSRC: &str =
 
 /// The chains of one attempt.
 pub struct Chains {
-    pub pipeline: gst::Pipeline,
+    pub pipeline: demux::Pipeline,
     demuxer: gst::Element,
     branch: gst::Element,
     pub raw: gst_app::AppSink,

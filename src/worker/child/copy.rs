@@ -95,7 +95,7 @@ fn start(
     spec: &HeadSpec,
     parser: &str,
     from_ns: Option<Nanos>,
-) -> Result<(gst::Pipeline, gst_app::AppSink), Failure> {
+) -> Result<(demux::Pipeline, gst_app::AppSink), Failure> {
     let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
     let text = format!("{QUEUE} ! {parser} ! {}", sink::text("coded", 64));
     let branch = bin(&pipeline, &text, true)?;

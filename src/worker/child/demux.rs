@@ -1,5 +1,6 @@
 //! From the descriptor to the coded packets of one track, starting near a given time.
 
+use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,9 +29,28 @@ pub fn demuxer_name(container: Container) -> &'static str {
     }
 }
 
+/// A pipeline that is never freed. One that still plays, since its job failed, would go from under its threads and crash
+/// them; stopping it first waits for ever where its source hangs. The process, and with it the pipeline, ends with its
+/// job.
+pub struct Pipeline(gst::Pipeline);
+
+impl Deref for Pipeline {
+    type Target = gst::Pipeline;
+
+    fn deref(&self) -> &gst::Pipeline {
+        &self.0
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.clone());
+    }
+}
+
 /// A pipeline with source and demuxer, not yet running.
-pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(gst::Pipeline, gst::Element), Failure> {
-    let pipeline = gst::Pipeline::new();
+pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
+    let pipeline = Pipeline(gst::Pipeline::new());
     let source = PositionedSource::new(file);
     let name = demuxer_name(container);
     let demuxer =
@@ -245,7 +265,7 @@ fn seek(
     let _refused = !demuxer.send_event(event);
 }
 
-/// Ends a pipeline. The process ends with its job in any case; this stops threads that would print.
+/// Ends a pipeline whose job is done.
 pub fn stop(pipeline: &gst::Pipeline) {
     let _stopped = pipeline.set_state(gst::State::Null);
 }
