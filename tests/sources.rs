@@ -310,6 +310,28 @@ fn a_slow_read_holds_up_neither_goals_nor_what_was_made_before_it() {
     });
 }
 
+#[test]
+fn a_goal_that_follows_its_head_at_once_is_not_lost() {
+    let film = sample("remote.mkv");
+    let copy = film.plan.renditions().find(|rendition| rendition.copied).expect("a copy");
+    let until = copy.cuts.segment_count();
+    let source = Source::Remote(Memory::new(&film, Manner::Right, 0..u64::MAX));
+    RUNTIME.block_on(async {
+        for _ in 0..10 {
+            let mut worker = POOL.take().await.expect("a worker");
+            worker.send(&head(&film, copy, 0, 1), Some(&source)).await.expect("sent");
+            worker.send(&Request::Goal { until: SegmentIndex(until) }, None).await.expect("sent");
+            loop {
+                match next(&mut worker).await.expect("it goes on") {
+                    Report::End { early } => break assert!(!early),
+                    Report::Failed(failure) => panic!("{failure}"),
+                    _ => {}
+                }
+            }
+        }
+    });
+}
+
 /// A worker that says it is ready, and when it is asked for something asks for these bytes.
 fn a_worker_that_asks(offset: u64, length: u32) -> WorkerError {
     let film = sample("remote.mkv");

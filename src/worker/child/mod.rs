@@ -125,6 +125,10 @@ fn source_of(descriptors: &mut Vec<OwnedFd>, remote: Option<&Arc<RemoteSource>>)
 }
 
 fn start(job: Request, source: Option<SourceBytes>, output: &Output, gate: &Arc<Gate>) {
+    if let Request::Head(spec) = &job {
+        // Before the next request is read: it may be another goal.
+        gate.set(spec.until);
+    }
     let (output, gate) = (output.clone(), gate.clone());
     std::thread::spawn(move || {
         let report = perform(job, source, &output, &gate).unwrap_or_else(Report::Failed);
@@ -159,7 +163,6 @@ fn perform(
 }
 
 fn head(source: &Arc<SourceBytes>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
-    gate.set(spec.until);
     give_signs_of_life(output.clone());
     let out = output::HeadOutput::new(output, gate, spec.start, spec.first_part);
     let early = match &spec.work {
