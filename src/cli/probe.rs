@@ -68,7 +68,10 @@ fn rendition_json(info: &MediaInfo, rendition: &Rendition, profiles: &[Resolved]
         "bandwidth": rendition.bandwidth.peak,
         "average_bandwidth": rendition.bandwidth.average,
         "cut_list": { "timescale": cuts.timescale, "independent": cuts.independent, "boundaries": cuts.boundaries },
-        "fragments": { "first": rendition.fragments.first, "part": rendition.fragments.part },
+        "fragments": {
+            "first": rendition.fragments.first_fragment(),
+            "part": rendition.fragments.longest_part(),
+        },
     })
 }
 

@@ -24,6 +24,11 @@ impl Playhead {
         self.at_ns.saturating_add(passed).min(self.end_ns)
     }
 
+    /// When it was last where without waiting.
+    pub fn anchor(&self) -> (Now, Nanos) {
+        (self.since, self.at_ns)
+    }
+
     pub fn end(&self) -> Nanos {
         self.end_ns
     }
@@ -33,12 +38,14 @@ impl Playhead {
     }
 
     /// What follows `made_ns` is not made yet: the playhead waits there, for everybody.
-    pub fn hold(&mut self, now: Now, made_ns: Nanos) {
-        let position = self.position(now);
-        if position > made_ns {
+    /// True when it waits.
+    pub fn hold(&mut self, now: Now, made_ns: Nanos) -> bool {
+        let waits = self.position(now) > made_ns;
+        if waits {
             // It never goes back: what was shown was shown.
             *self = Self { since: now, at_ns: made_ns.max(self.at_ns), end_ns: self.end_ns };
         }
+        waits
     }
 }
 

@@ -221,7 +221,8 @@ impl Encoders {
         let video = presentation
             .video
             .iter()
-            .find(|rendition| rendition.copied == options.copy)
+            // The source's own cuts and times are too coarse for the edge.
+            .find(|rendition| rendition.copied == (options.copy && !options.live))
             .or(presentation.video.first());
         let chosen: Vec<Arc<Rendition>> =
             video.into_iter().chain(default_audio(presentation)).cloned().collect();
@@ -234,7 +235,7 @@ impl Encoders {
             let (reply, answer) = oneshot::channel();
             ask(&encoder, Command::Live { at_ns, renditions, reply }).await?;
             live = answer.await.map_err(|_| StreamError::ShuttingDown)?;
-            at_ns = live.map_or(at_ns, |live| live.position_ns);
+            at_ns = live.as_ref().map_or(at_ns, |live: &LiveStatus| live.position_ns.saturating_sub(1));
         }
         ask(&encoder, Command::Expect { at_ns }).await?;
         let mut readers = Vec::new();
@@ -288,8 +289,21 @@ impl Encoders {
     /// Files with a live edge, and where that is.
     pub fn live(&self) -> Vec<(FileId, LiveStatus)> {
         let files = self.lock_files();
-        let edge = |(file, encoder): (&FileId, &Arc<FileEncoder>)| Some((*file, (*encoder.live.borrow())?));
+        let edge =
+            |(file, encoder): (&FileId, &Arc<FileEncoder>)| Some((*file, encoder.live.borrow().clone()?));
         files.iter().filter_map(edge).collect()
+    }
+
+    /// Where the live edge of a file is, as it moves; `None` while there is none.
+    pub async fn live_edge(&self, file: FileId) -> Result<watch::Receiver<Option<LiveStatus>>, StreamError> {
+        Ok(self.encoder(file).await?.live.clone())
+    }
+
+    /// Somebody watches this rendition at the live edge: it is made in step with it.
+    pub async fn watch_live(&self, file: FileId, rendition: &str) -> Result<(), StreamError> {
+        let encoder = self.encoder(file).await?;
+        let (rendition, _) = rendition_of(file, &encoder.presentation, rendition)?;
+        ask(&encoder, Command::Watch { rendition }).await
     }
 
     pub fn telemetry(&self) -> &Telemetry {
@@ -409,7 +423,8 @@ fn default_audio(presentation: &Presentation) -> Option<&Arc<Rendition>> {
         RenditionMedia::Audio(form) => form.codec == "aac" && form.channels <= 2,
         RenditionMedia::Video(_) => false,
     };
-    let default = |rendition: &&Arc<Rendition>| rendition.audio().is_some_and(|form| form.default);
+    let default =
+        |rendition: &&Arc<Rendition>| rendition.audio().is_some_and(|form| form.disposition.default);
     let candidates = || presentation.audio.iter().filter(plays_everywhere);
     candidates().find(default).or_else(|| candidates().next()).or(presentation.audio.first())
 }

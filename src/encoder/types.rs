@@ -1,5 +1,7 @@
 //! What the encoder's users see of it.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -147,26 +149,26 @@ impl SegmentReader {
         }
     }
 
-    /// Fragment `part`, as soon as it exists; `None` when the segment has fewer.
-    pub async fn part(&mut self, part: u32) -> Result<Option<Bytes>, StreamError> {
-        let at = part as usize;
+    /// The fragments `wanted`, as soon as they exist; of those, the ones that the segment has.
+    pub async fn fragments(&mut self, wanted: Range<u32>) -> Result<Vec<Bytes>, StreamError> {
+        let wanted = wanted.start as usize..wanted.end as usize;
         let filling = match &mut self.content {
             Content::Stored(held) => {
                 let bytes = bytes(held).await?;
-                let ranges = fragment_ranges(&bytes);
-                return Ok(ranges.get(at).map(|range| bytes.slice(range.clone())));
+                let ranges = fragment_ranges(&bytes).into_iter().skip(wanted.start).take(wanted.len());
+                return Ok(ranges.map(|range| bytes.slice(range)).collect());
             }
             Content::Growing(filling) => filling,
         };
         let filling = filling
-            .wait_for(|filling| filling.end.is_some() || filling.fragments.len() > at)
+            .wait_for(|filling| filling.end.is_some() || filling.fragments.len() >= wanted.end)
             .await
             .map_err(|_| StreamError::ShuttingDown)?;
         arrived(&mut self.waiting);
-        match (filling.fragments.get(at), &filling.end) {
-            (Some(fragment), _) => Ok(Some(fragment.clone())),
-            (None, Some(Err(error))) => Err(error.clone()),
-            (None, _) => Ok(None),
+        let have = filling.fragments.len();
+        match &filling.end {
+            Some(Err(error)) if have < wanted.end => Err(error.clone()),
+            _ => Ok(filling.fragments[wanted.start.min(have)..wanted.end.min(have)].to_vec()),
         }
     }
 
@@ -232,33 +234,38 @@ pub struct StartOptions {
 }
 
 /// What came of a start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Started {
     /// From asking to the first fragment, where that was waited for.
     pub first_fragment: Option<Duration>,
     pub live: Option<LiveStatus>,
 }
 
-/// The live edge's playhead, when its encoder last looked.
-#[derive(Clone, Copy, Debug)]
+/// The live edge's playhead, when its encoder last looked. Positions are from the origin.
+#[derive(Clone, Debug)]
 pub struct LiveStatus {
-    /// From the origin.
+    /// Where the first segment begins that was made for it.
+    pub begun_ns: Nanos,
     pub position_ns: Nanos,
+    /// How far what it goes by is made without a gap.
+    pub made_ns: Nanos,
     /// Where the file ends.
     pub end_ns: Nanos,
     pub at: Instant,
-    /// Clock time at that moment, by a clock that is never set.
-    pub wall: SystemTime,
+    /// Where it was when, by a clock that is never set: one more for each time it waited for what was not made. Never
+    /// empty.
+    pub clock: Arc<[(Nanos, SystemTime)]>,
     /// It has reached the end of the file.
     pub ended: bool,
 }
 
 impl LiveStatus {
-    /// Where the playhead is now: it moves on between two looks of its encoder, up to the end of the file.
-    pub fn position_now(&self) -> Duration {
+    /// Where the playhead is now, from the origin: it moves on between two looks of its encoder, as far as what it goes
+    /// by is made. At its start that is before where it will stand.
+    pub fn position_now_ns(&self) -> Nanos {
         let passed = if self.ended { Duration::ZERO } else { self.at.elapsed() };
-        let from_origin = |ns: Nanos| Duration::from_nanos(ns.max(0) as u64);
-        (from_origin(self.position_ns) + passed).min(from_origin(self.end_ns))
+        let passed_ns = Nanos::try_from(passed.as_nanos()).unwrap_or(Nanos::MAX);
+        self.position_ns.saturating_add(passed_ns).min(self.made_ns).min(self.end_ns)
     }
 }
 

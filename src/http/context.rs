@@ -1,5 +1,6 @@
 //! What requests are answered from.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,9 @@ pub struct Context {
     pub started: Instant,
 }
 
+/// Where the live edge of a file is, as it moves.
+pub type LiveWatch = watch::Receiver<Option<LiveStatus>>;
+
 /// The encoders as this room uses them; tests have streams of their own.
 pub trait Streams: Send + Sync + 'static {
     fn presentation(&self, file: FileId) -> BoxFuture<'_, Result<Arc<Presentation>, StreamError>>;
@@ -50,6 +54,8 @@ pub trait Streams: Send + Sync + 'static {
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
     fn live(&self) -> Vec<(FileId, LiveStatus)>;
+    fn live_edge(&self, file: FileId) -> BoxFuture<'_, Result<LiveWatch, StreamError>>;
+    fn watch_live<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<(), StreamError>>;
     fn status(&self) -> EncoderStatus;
     fn telemetry(&self) -> &Telemetry;
 }
@@ -59,7 +65,7 @@ pub trait Segment: Send {
     fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
     fn whole(&self) -> Option<Whole>;
     fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>>;
-    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>>;
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
 }
 
@@ -100,6 +106,14 @@ impl Streams for Encoders {
         self.live()
     }
 
+    fn live_edge(&self, file: FileId) -> BoxFuture<'_, Result<LiveWatch, StreamError>> {
+        Box::pin(self.live_edge(file))
+    }
+
+    fn watch_live<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<(), StreamError>> {
+        Box::pin(self.watch_live(file, rendition))
+    }
+
     fn status(&self) -> EncoderStatus {
         self.status()
     }
@@ -122,8 +136,8 @@ impl Segment for SegmentReader {
         Box::pin(self.wait_whole())
     }
 
-    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>> {
-        Box::pin(self.part(part))
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+        Box::pin(self.fragments(wanted))
     }
 
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {

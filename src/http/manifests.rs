@@ -11,8 +11,8 @@ use crate::encoder::StreamError;
 use crate::manifest::{CopySelection, dash as mpd, hls as playlist};
 use crate::rendition::{Presentation, Rendition};
 
-const HLS: &str = "application/vnd.apple.mpegurl";
-const DASH: &str = "application/dash+xml";
+pub const HLS: &str = "application/vnd.apple.mpegurl";
+pub const DASH: &str = "application/dash+xml";
 
 pub async fn hls(call: &Call<'_>, file: FileId) -> Answer {
     let copy = copy_selection(call)?;
@@ -32,7 +32,7 @@ pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
 }
 
-async fn print(call: &Call<'_>, content_type: &'static str, text: String) -> Response<Body> {
+pub async fn print(call: &Call<'_>, content_type: &'static str, text: String) -> Response<Body> {
     text::revalidated(call.headers, content_type, text).await
 }
 

@@ -57,19 +57,31 @@ async fn look_up(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answ
     Ok(of_unknown_length(content_type(rendition), body::untold()))
 }
 
-/// One fragment of a segment, as soon as it exists: an LL-HLS part.
+/// One part of a segment, as soon as it exists, for LL-HLS.
 pub async fn part(call: &Call<'_>, file: FileId, rendition: &str, n: u32, part: u32) -> Answer {
     if call.head {
         return look_up(call, file, rendition, n).await;
     }
-    let mut reader = call.context.encoders.segment(file, rendition, SegmentIndex(n)).await?;
-    let waited = tokio::time::timeout(PATIENCE.whole, reader.part(part)).await;
-    let fragment = waited.map_err(|_| Problem::new(Kind::NotYet, "The fragment is not made yet."))??;
-    let Some(fragment) = fragment else {
-        let detail = format!("Segment {n} of {rendition} has no fragment {part}.");
-        return Err(Problem::new(Kind::BeyondTheEnd, detail));
+    let beyond = || {
+        let detail = format!("Segment {n} of {rendition} has no part {part}.");
+        Problem::new(Kind::BeyondTheEnd, detail)
     };
-    sized(call.headers, content_type(rendition), &Whole::new(vec![fragment]))
+    let fragments = {
+        let presentation = call.context.encoders.presentation(file).await?;
+        let known = find(&presentation, file, rendition)?;
+        let parts = known.cuts.range(SegmentIndex(n)).map(|segment| known.fragments.part_count(&segment));
+        if parts.is_some_and(|parts| part >= parts) {
+            return Err(beyond());
+        }
+        known.fragments.fragments_of_part(part)
+    };
+    let mut reader = call.context.encoders.segment(file, rendition, SegmentIndex(n)).await?;
+    let waited = tokio::time::timeout(PATIENCE.whole, reader.fragments(fragments)).await;
+    let pieces = waited.map_err(|_| Problem::new(Kind::NotYet, "The part is not made yet."))??;
+    if pieces.is_empty() {
+        return Err(beyond());
+    }
+    sized(call.headers, content_type(rendition), &Whole::new(pieces))
 }
 
 /// Audio renditions are named `a…`, video `v…`.

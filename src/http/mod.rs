@@ -16,6 +16,7 @@ mod direct;
 mod feed;
 mod file_body;
 mod health;
+mod live;
 mod manifests;
 mod media;
 mod metrics;

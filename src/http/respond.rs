@@ -17,7 +17,7 @@ use super::context::Context;
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::route::{Access, Route};
-use super::{access, api, direct, health, manifests, media, metrics, origin, page, path};
+use super::{access, api, direct, health, live, manifests, media, metrics, origin, page, path};
 use crate::base::ids::fill_random;
 
 /// Ours have a few hundred bytes; a cursor is the longest part.
@@ -136,6 +136,10 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::Init(file, rendition) => media::init(&call, *file, rendition).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
         Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,
+        Route::LiveIndex(file) => live::index(&call, *file).await,
+        Route::LivePlaylist(file, rendition) => live::playlist(&call, *file, rendition).await,
+        Route::LiveManifest(file) => live::manifest(&call, *file).await,
+        Route::LiveTime => Ok(live::time()),
         Route::Direct(file) => direct::file(&call, *file).await,
     }
 }

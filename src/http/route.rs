@@ -31,6 +31,11 @@ pub enum Route {
     Segment(FileId, String, u32),
     /// One fragment of a segment.
     Part(FileId, String, u32, u32),
+    LiveIndex(FileId),
+    LivePlaylist(FileId, String),
+    LiveManifest(FileId),
+    /// The clock of the live edge.
+    LiveTime,
     Direct(FileId),
 }
 
@@ -91,6 +96,10 @@ impl Route {
                     Some((segment, part)) => Self::Part(id, rendition, number(segment)?, number(part)?),
                 }
             }
+            ["live", "time"] => Self::LiveTime,
+            ["live", id, "index.m3u8"] => Self::LiveIndex(id.parse().ok()?),
+            ["live", id, "manifest.mpd"] => Self::LiveManifest(id.parse().ok()?),
+            ["live", id, name, "index.m3u8"] => Self::LivePlaylist(id.parse().ok()?, rendition(name)?),
             ["direct", id] => Self::Direct(id.parse().ok()?),
             [first, ..] if NOT_PAGES.contains(first) => return None,
             page if page.contains(&"") => return None,
@@ -122,6 +131,10 @@ impl Route {
             Self::Init(..) => "/media/{id}/{rendition}/init.mp4",
             Self::Segment(..) => "/media/{id}/{rendition}/{n}.m4s",
             Self::Part(..) => "/media/{id}/{rendition}/{n}.{part}.m4s",
+            Self::LiveIndex(_) => "/live/{id}/index.m3u8",
+            Self::LivePlaylist(..) => "/live/{id}/{rendition}/index.m3u8",
+            Self::LiveManifest(_) => "/live/{id}/manifest.mpd",
+            Self::LiveTime => "/live/time",
             Self::Direct(_) => "/direct/{id}",
         }
     }
@@ -146,6 +159,10 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::LiveIndex(_)
+            | Self::LivePlaylist(..)
+            | Self::LiveManifest(_)
+            | Self::LiveTime
             | Self::Direct(_) => &[Method::GET, Method::HEAD],
             Self::Position(_) => &[Method::PUT],
             Self::View(_) | Self::Scan | Self::StreamStart(_) | Self::StreamStop(_) => &[Method::POST],
@@ -164,6 +181,10 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::LiveIndex(_)
+            | Self::LivePlaylist(..)
+            | Self::LiveManifest(_)
+            | Self::LiveTime
             | Self::Direct(_) => Access::Viewer,
             Self::Files
             | Self::File(_)
@@ -185,8 +206,15 @@ impl Route {
             Self::Page(name) if name.starts_with(HASHED_ASSETS) => Cache::Immutable,
             // The rendition's name carries its version.
             Self::MediaPlaylist(..) | Self::Init(..) | Self::Segment(..) | Self::Part(..) => Cache::Immutable,
-            Self::Page(_) | Self::HlsIndex(_) | Self::DashManifest(_) | Self::Direct(_) => Cache::Revalidate,
-            Self::Health
+            Self::Page(_)
+            | Self::HlsIndex(_)
+            | Self::DashManifest(_)
+            | Self::LiveIndex(_)
+            | Self::LivePlaylist(..)
+            | Self::LiveManifest(_)
+            | Self::Direct(_) => Cache::Revalidate,
+            Self::LiveTime
+            | Self::Health
             | Self::Ready
             | Self::Metrics
             | Self::Files
@@ -213,6 +241,10 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::LiveIndex(_)
+            | Self::LivePlaylist(..)
+            | Self::LiveManifest(_)
+            | Self::LiveTime
             | Self::Direct(_) => true,
             Self::Page(_)
             | Self::Health
@@ -256,6 +288,10 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::LiveIndex(_)
+            | Self::LivePlaylist(..)
+            | Self::LiveManifest(_)
+            | Self::LiveTime
             | Self::Direct(_) => 0,
         }
     }

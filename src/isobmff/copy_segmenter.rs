@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn pictures_keep_their_presentation_times_and_segments_start_on_their_cuts() {
         let (cuts, segments) = two_segments();
-        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let rule = FragmentRule::fixed(4 * FRAME, 8 * FRAME);
         for floors in [true, false] {
             let mut segmenter =
                 CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0))
@@ -345,18 +345,18 @@ mod tests {
     #[test]
     fn decode_times_let_fragments_leave_before_the_segment_is_whole() {
         let (cuts, segments) = two_segments();
-        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let rule = FragmentRule::fixed(4 * FRAME, 8 * FRAME);
         let mut segmenter =
             CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let early: usize =
             packets(&segments, true).into_iter().take(20).map(|packet| segmenter.push(packet).len()).sum();
-        assert_eq!(early, 2);
+        assert_eq!(early, 3);
     }
 
     #[test]
     fn a_head_in_the_middle_makes_the_same_fragments() {
         let (cuts, segments) = two_segments();
-        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let rule = FragmentRule::fixed(4 * FRAME, 8 * FRAME);
         let make = |start| {
             let mut segmenter =
                 CopySegmenter::new(cuts.clone(), rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(start))
@@ -374,7 +374,7 @@ mod tests {
         let segments = vec![gop(0, 48), second];
         let cuts =
             CutList { timescale: 25_000, boundaries: vec![0, 48 * FRAME, 90 * FRAME], independent: false };
-        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let rule = FragmentRule::fixed(4 * FRAME, 8 * FRAME);
         let mut segmenter =
             CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let fragments = run(&mut segmenter, packets(&segments, true));
@@ -389,7 +389,7 @@ mod tests {
         second.splice(1..1, [48 * FRAME, 49 * FRAME]);
         let cuts =
             CutList { timescale: 25_000, boundaries: vec![0, 50 * FRAME, 90 * FRAME], independent: true };
-        let rule = FragmentRule { first: 4 * FRAME, part: 8 * FRAME };
+        let rule = FragmentRule::fixed(4 * FRAME, 8 * FRAME);
         let mut segmenter =
             CopySegmenter::new(cuts, rule, vec![0, 50 * FRAME], FRAME, 1, SegmentIndex(0)).expect("fits");
         let fragments = run(&mut segmenter, packets(&[gop(0, 48), second], false));

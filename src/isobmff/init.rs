@@ -37,6 +37,12 @@ pub enum AudioCodec {
     Aac(Vec<u8>),
     /// OpusHead without its magic, as in Matroska and Ogg (RFC 7845 section 5.1), little endian.
     Opus(Vec<u8>),
+    /// Body of `dac3` (ETSI TS 102 366 annex F.4).
+    Ac3(Vec<u8>),
+    /// Body of `dec3` (annex F.6).
+    Eac3(Vec<u8>),
+    /// STREAMINFO (RFC 9639 section 8.2).
+    Flac(Vec<u8>),
 }
 
 /// Of the only track of a rendition.
@@ -186,6 +192,9 @@ fn audio_entry(b: &mut Boxes, audio: &AudioEntry) {
     let format = match audio.codec {
         AudioCodec::Aac(_) => b"mp4a",
         AudioCodec::Opus(_) => b"Opus",
+        AudioCodec::Ac3(_) => b"ac-3",
+        AudioCodec::Eac3(_) => b"ec-3",
+        AudioCodec::Flac(_) => b"fLaC",
     };
     b.put(format, |b| {
         // The rate is 16.16; one that does not fit is left to the codec's own configuration.
@@ -194,6 +203,13 @@ fn audio_entry(b: &mut Boxes, audio: &AudioEntry) {
         match &audio.codec {
             AudioCodec::Aac(config) => esds(b, config),
             AudioCodec::Opus(head) => dops(b, head),
+            AudioCodec::Ac3(config) => b.put(b"dac3", |b| {
+                b.raw(config);
+            }),
+            AudioCodec::Eac3(config) => b.put(b"dec3", |b| {
+                b.raw(config);
+            }),
+            AudioCodec::Flac(stream_info) => dfla(b, stream_info),
         }
     });
 }
@@ -223,6 +239,14 @@ fn dops(b: &mut Boxes, head: &[u8]) {
         };
         b.u8(0).raw(&field(1, 1)).raw(&field(2, 2)).raw(&field(4, 4)).raw(&field(8, 2));
         b.raw(head.get(10..).filter(|rest| !rest.is_empty()).unwrap_or(&[0]));
+    });
+}
+
+/// FLACSpecificBox ("Encapsulation of FLAC in ISO Base Media File Format" section 3.3.2): STREAMINFO as the last, and
+/// only, metadata block.
+fn dfla(b: &mut Boxes, stream_info: &[u8]) {
+    b.put_full(b"dfLa", 0, 0, |b| {
+        b.u8(0x80).u8(0).u16(stream_info.len() as u16).raw(stream_info);
     });
 }
 

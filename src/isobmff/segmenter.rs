@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_segment_that_does_not_start_with_an_idr_is_an_error() {
         let cuts = CutList { timescale: 10, boundaries: vec![0, 20, 40], independent: true };
-        let rule = FragmentRule { first: 4, part: 8 };
+        let rule = FragmentRule::fixed(4, 8);
         let mut segmenter = Segmenter::new(cuts, rule, Some(1), SegmentIndex(0)).expect("a segment");
         for tick in 0..20 {
             segmenter.push(Sample { tick, sync: tick == 0, data: vec![] }).expect("inside the segment");
@@ -287,10 +287,10 @@ mod tests {
     #[test]
     fn who_goes_on_with_a_begun_segment_makes_the_fragments_that_are_missing() {
         let cuts = CutList { timescale: 10, boundaries: vec![0, 20, 40], independent: true };
-        let rule = FragmentRule { first: 4, part: 8 };
+        let rule = FragmentRule::fixed(4, 8);
         let segmenter = || Segmenter::new(cuts.clone(), rule, Some(1), SegmentIndex(0)).expect("a segment");
         let whole = run(&mut segmenter(), (0..40).map(|tick| (tick, tick % 20 == 0)));
-        for part in 0..3 {
+        for part in 0..4 {
             let first = rule.fragment_start(&(0..20), part).expect("a fragment");
             let mut rest = segmenter().resume(part).expect("it has that fragment");
             let made = run(&mut rest, (first..40).map(|tick| (tick, tick == first || tick == 20)));
@@ -303,13 +303,13 @@ mod tests {
             });
             assert!(lost.is_err(), "what follows must not refer to what another encoder made");
         }
-        assert!(segmenter().resume(3).is_none());
+        assert!(segmenter().resume(4).is_none());
     }
 
     #[test]
     fn a_hole_over_a_whole_segment_is_one_long_sample_for_every_head() {
         let cuts = CutList { timescale: 10, boundaries: vec![0, 20, 40, 60], independent: true };
-        let rule = FragmentRule { first: 8, part: 8 };
+        let rule = FragmentRule::fixed(8, 8);
         let from = |start| {
             let segmenter = Segmenter::new(cuts.clone(), rule, Some(2), SegmentIndex(start));
             let mut segmenter = segmenter.expect("a segment").lenient();

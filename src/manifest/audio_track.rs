@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::printable;
+use crate::media::Disposition;
 use crate::rendition::{AudioForm, Presentation, Rendition};
 
 pub struct AudioTrack<'a> {
@@ -11,10 +12,13 @@ pub struct AudioTrack<'a> {
     pub name: String,
     /// BCP 47.
     pub language: Option<&'a str>,
-    /// True for exactly one track: the first with the file's default flag, else the first.
+    /// As the file says it; what players are told is `default` and `autoselect`.
+    pub disposition: Disposition,
+    /// True for exactly one track: the first with the file's default flag, else the first; the film itself before
+    /// commentaries and descriptions.
     pub default: bool,
-    /// A player may choose it by itself from the viewer's language: the default, and of every other language
-    /// the first. A commentary in the film's own language stays a deliberate choice.
+    /// A player may choose it by itself from the viewer's settings: the default, and of every other language and
+    /// description the first. A commentary stays a deliberate choice.
     pub autoselect: bool,
     /// In the presentation's order: the copy first. Never empty.
     pub renditions: Vec<AudioRendition<'a>>,
@@ -62,6 +66,7 @@ impl<'a> AudioTrack<'a> {
         Self {
             name: printable::line(&first.form.label),
             language: first.form.language.as_deref().and_then(printable::language),
+            disposition: first.form.disposition,
             default: false,
             autoselect: false,
             renditions: vec![first],
@@ -76,18 +81,27 @@ impl<'a> AudioTrack<'a> {
 }
 
 fn mark_default(tracks: &mut [AudioTrack]) {
-    let flagged = tracks.iter().position(|track| track.renditions.iter().any(|entry| entry.form.default));
-    if let Some(track) = tracks.get_mut(flagged.unwrap_or(0)) {
+    let is_film = |track: &&mut AudioTrack| {
+        let Disposition { commentary, visual_impaired, .. } = track.disposition;
+        !(commentary || visual_impaired)
+    };
+    // `min_by_key` takes the first of equals.
+    let best = tracks.iter_mut().min_by_key(|track| (!is_film(track), !track.disposition.default));
+    if let Some(track) = best {
         track.default = true;
     }
 }
 
 fn mark_autoselect(tracks: &mut [AudioTrack]) {
-    let mut seen: HashSet<Option<&str>> =
-        tracks.iter().filter(|track| track.default).map(|track| track.language).collect();
+    let mut seen: HashSet<_> = tracks.iter().filter(|track| track.default).map(kind).collect();
     for track in tracks {
-        track.autoselect = track.default || seen.insert(track.language);
+        let first_of_its_kind = !track.disposition.commentary && seen.insert(kind(track));
+        track.autoselect = track.default || first_of_its_kind;
     }
+}
+
+fn kind<'a>(track: &AudioTrack<'a>) -> (Option<&'a str>, bool) {
+    (track.language, track.disposition.visual_impaired)
 }
 
 fn make_names_unique(tracks: &mut [AudioTrack]) {

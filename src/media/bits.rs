@@ -66,6 +66,11 @@ impl BitWriter {
     }
 
     /// The bytes with `rbsp_trailing_bits`.
+    /// The last byte filled up with zeros.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         self.bit(true);
         self.bytes

@@ -3,7 +3,7 @@
 //! Facts of the headers only: what the caps and the packets tell belongs to the probe. Times are presentation
 //! times of the container: the edit list is applied, the file's origin is not subtracted.
 
-use super::{Chapter, Colour, Hdr, KeyframeIndex, TrackNumber};
+use super::{Chapter, Colour, Disposition, Hdr, KeyframeIndex, TrackNumber};
 use crate::timeline::Nanos;
 
 /// What a container's own headers say, beyond what the demuxer tells.
@@ -31,8 +31,7 @@ pub struct ContainerTrack {
     /// BCP 47, absent when the file does not say (`und`).
     pub language: Option<String>,
     pub name: Option<String>,
-    pub default: bool,
-    pub forced: bool,
+    pub disposition: Disposition,
     /// Presentation time = buffer PTS − this. Zero in Matroska.
     pub edit_offset_ns: Nanos,
     /// Matroska DefaultDuration: nominal time between two frames.
@@ -64,8 +63,7 @@ impl ContainerTrack {
             codec_id: String::new(),
             language: None,
             name: None,
-            default: true,
-            forced: false,
+            disposition: Disposition { default: true, ..Disposition::default() },
             edit_offset_ns: 0,
             default_frame_ns: None,
             constant_rate: None,

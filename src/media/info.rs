@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Disposition;
 use crate::timeline::{FrameRate, Nanos};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,8 +50,7 @@ pub struct TrackFacts {
     /// BCP 47, absent when the file does not say (`und`).
     pub language: Option<String>,
     pub title: Option<String>,
-    pub default: bool,
-    pub forced: bool,
+    pub disposition: Disposition,
     /// Presentation time = buffer PTS − this (MP4 edit list; zero elsewhere). File clock, not from the origin.
     pub edit_offset_ns: Nanos,
     /// Start and end of the track's presentation, from the origin.
@@ -129,8 +129,11 @@ pub struct AudioTrack {
     pub samples_per_frame: u32,
     /// Where some codec frame starts, from the origin: frames of one length lie on a lattice through here.
     pub frame_phase_ns: Nanos,
+    /// Joint object coding (Dolby Atmos) rides on the channels.
+    pub objects: bool,
     pub codec_string: Option<String>,
-    /// AudioSpecificConfig for AAC, OpusHead body for Opus.
+    /// AudioSpecificConfig for AAC, OpusHead body for Opus, `dac3` or `dec3` body for AC-3 and E-AC-3, STREAMINFO for
+    /// FLAC.
     #[serde(with = "hex_bytes")]
     pub codec_config: Vec<u8>,
     /// Bits per second, measured or declared; zero when unknown.

@@ -1,10 +1,13 @@
 //! Floor 1. What is in a file: the facts, and the readers of container indexes. Pure: bytes come through
 //! [`ReadAt`], nothing is decoded.
 
+pub mod ac3;
 pub mod avc;
 pub mod bits;
 pub mod codec_string;
 pub mod container;
+mod disposition;
+pub mod flac;
 pub mod info;
 pub mod language;
 pub mod matroska;
@@ -15,6 +18,7 @@ pub mod sniff;
 mod window;
 
 pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
+pub use disposition::Disposition;
 pub use info::*;
 
 /// Bytes of a source, by position. A reader here asks for what it needs and no more: a file may lie on a NAS.

@@ -91,8 +91,14 @@ pub fn frame_lattice(times_ns: &[Nanos], sample_rate: u32) -> Option<(u32, Nanos
     gaps.sort_unstable();
     let median = ticks_from_nanos(*gaps.get(gaps.len() / 2)?, sample_rate);
     let samples = FRAME_SAMPLES.into_iter().min_by_key(|samples| (i64::from(*samples) - median).abs())?;
+    frame_phase(times_ns, sample_rate, samples).map(|phase_ns| (samples, phase_ns))
+}
+
+/// The exact start of some codec frame of `samples` samples on the packets' clock; `None` where the packets lie
+/// otherwise.
+pub fn frame_phase(times_ns: &[Nanos], sample_rate: u32, samples: u32) -> Option<Nanos> {
     let frame = i64::from(samples);
-    let reference = times_ns[times_ns.len() / 2];
+    let reference = *times_ns.get(times_ns.len() / 2)?;
     let off = |time: &Nanos| {
         let at = ticks_from_nanos(*time - reference, sample_rate).rem_euclid(frame);
         if at > frame / 2 { at - frame } else { at }
@@ -100,8 +106,8 @@ pub fn frame_lattice(times_ns: &[Nanos], sample_rate: u32) -> Option<(u32, Nanos
     let tolerance = ticks_from_nanos(ROUNDING_NS, sample_rate);
     let mut offsets: Vec<i64> = times_ns.iter().map(off).filter(|off| off.abs() <= tolerance).collect();
     offsets.sort_unstable();
-    let phase_ns = reference + nanos_from_ticks(offsets[offsets.len() / 2], sample_rate);
-    (offsets.len() * 100 >= times_ns.len() * IN_PLACE_PER_CENT).then_some((samples, phase_ns))
+    let phase_ns = reference + nanos_from_ticks(*offsets.get(offsets.len() / 2)?, sample_rate);
+    (offsets.len() * 100 >= times_ns.len() * IN_PLACE_PER_CENT).then_some(phase_ns)
 }
 
 #[cfg(test)]

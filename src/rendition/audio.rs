@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::PlanSettings;
+use super::plan::{Grid, PlanSettings};
 use super::presentation::{AudioForm, Bandwidth, Rendition, RenditionMedia};
 use super::version::rendition_id;
 use crate::isobmff::{AudioCodec, AudioEntry, SampleEntry};
 use crate::media::{AudioTrack, MediaInfo};
 use crate::timeline::audio::Lattice;
-use crate::timeline::{CutList, FragmentRule, Nanos, ticks_from_nanos};
+use crate::timeline::{CutList, Nanos, ticks_from_nanos};
 
 /// Samples of one AAC-LC frame.
 const AAC_SAMPLES: u32 = 1024;
@@ -20,9 +20,12 @@ const CLOCK_ROUNDING_NS: Nanos = 1_600_000;
 /// What a copy of unknown rate is announced with.
 const UNKNOWN_BPS: u32 = 256_000;
 
+/// Codecs that go into CMAF as they are.
+const CARRIED: [&str; 5] = ["aac", "opus", "ac3", "eac3", "flac"];
+
 pub fn renditions(
     info: &MediaInfo,
-    grid: &CutList,
+    grid: &Grid,
     settings: &PlanSettings<'_>,
     reasons: &mut BTreeMap<String, String>,
 ) -> Vec<Arc<Rendition>> {
@@ -32,11 +35,12 @@ pub fn renditions(
         let common = |codec: &str, channels, sample_rate, samples_per_frame, kbps| AudioForm {
             codec: codec.to_owned(),
             channels,
+            objects: codec == track.codec && track.objects,
             sample_rate,
             samples_per_frame,
             language: track.facts.language.clone(),
             label: labels[number].clone(),
-            default: track.facts.default,
+            disposition: track.facts.disposition,
             kbps,
         };
         let copied = copy(number, track, grid, settings, &common);
@@ -61,19 +65,20 @@ type Common<'a> = &'a dyn Fn(&str, u8, u32, u32, u32) -> AudioForm;
 fn copy(
     number: usize,
     track: &AudioTrack,
-    grid: &CutList,
+    grid: &Grid,
     settings: &PlanSettings<'_>,
     common: Common<'_>,
 ) -> Option<Rendition> {
     let lattice = lattice(track)?;
-    if !matches!(track.codec.as_str(), "aac" | "opus") || track.codec_config.is_empty() {
+    if !CARRIED.contains(&track.codec.as_str()) || track.codec_config.is_empty() {
         return None;
     }
     let codec_string = track.codec_string.clone()?;
     let before_origin = (-lattice.phase).max(0);
     let first = lattice.phase + (before_origin + lattice.samples - 1) / lattice.samples * lattice.samples;
-    let cuts = CutList::audio(grid, track.sample_rate, track.samples_per_frame, first, track.facts.end_ns);
-    let fragments = FragmentRule::audio(track.sample_rate, track.samples_per_frame, settings.targets);
+    let cuts =
+        CutList::audio(&grid.cuts, track.sample_rate, track.samples_per_frame, first, track.facts.end_ns);
+    let fragments = grid.fragments.sound(grid.cuts.timescale, track.sample_rate, track.samples_per_frame);
     let average = if track.bitrate > 0 { track.bitrate } else { UNKNOWN_BPS } + OVERHEAD_BPS;
     let form = common(&track.codec, track.channels, track.sample_rate, track.samples_per_frame, 0);
     let media = RenditionMedia::Audio(form);
@@ -95,15 +100,15 @@ fn copy(
 fn encoded(
     number: usize,
     track: &AudioTrack,
-    grid: &CutList,
+    grid: &Grid,
     settings: &PlanSettings<'_>,
     common: Common<'_>,
 ) -> Rendition {
     let sample_rate = encoded_rate(track.sample_rate);
     let channels = track.channels.min(2);
     let kbps = settings.audio_bps / 1000;
-    let cuts = CutList::audio(grid, sample_rate, AAC_SAMPLES, 0, track.facts.end_ns);
-    let fragments = FragmentRule::audio(sample_rate, AAC_SAMPLES, settings.targets);
+    let cuts = CutList::audio(&grid.cuts, sample_rate, AAC_SAMPLES, 0, track.facts.end_ns);
+    let fragments = grid.fragments.sound(grid.cuts.timescale, sample_rate, AAC_SAMPLES);
     let media = RenditionMedia::Audio(common("aac", channels, sample_rate, AAC_SAMPLES, kbps));
     let id = rendition_id(&format!("a{number}aac"), settings.content_version, &media, &cuts, fragments);
     let average = settings.audio_bps + OVERHEAD_BPS;
@@ -149,7 +154,13 @@ fn encoded_rate(source: u32) -> u32 {
 pub fn audio_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) -> SampleEntry {
     let config = if rendition.copied { track.codec_config.clone() } else { aac_lc_config(form) };
     SampleEntry::Audio(AudioEntry {
-        codec: if form.codec == "opus" { AudioCodec::Opus(config) } else { AudioCodec::Aac(config) },
+        codec: match form.codec.as_str() {
+            "opus" => AudioCodec::Opus(config),
+            "ac3" => AudioCodec::Ac3(config),
+            "eac3" => AudioCodec::Eac3(config),
+            "flac" => AudioCodec::Flac(config),
+            _ => AudioCodec::Aac(config),
+        },
         channels: u16::from(form.channels),
         sample_rate: form.sample_rate,
     })
@@ -225,17 +236,19 @@ fn language_name(tag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Disposition;
 
     #[test]
     fn an_aac_configuration_says_rate_and_channels() {
         let form = |sample_rate, channels| AudioForm {
             codec: "aac".into(),
             channels,
+            objects: false,
             sample_rate,
             samples_per_frame: AAC_SAMPLES,
             language: None,
             label: String::new(),
-            default: true,
+            disposition: Disposition::default(),
             kbps: 128,
         };
         assert_eq!(aac_lc_config(&form(48_000, 2)), [0x11, 0x90]);

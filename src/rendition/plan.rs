@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::presentation::{Presentation, Rendition};
 use super::{audio, video};
 use crate::media::{KeyframeIndex, MediaInfo};
-use crate::timeline::{CutList, CutTargets};
+use crate::timeline::{CutList, CutTargets, FragmentRule};
 
 /// What the owner's settings and this machine contribute.
 pub struct PlanSettings<'a> {
@@ -19,6 +19,12 @@ pub struct PlanSettings<'a> {
     /// Changes with the file's content.
     pub content_version: &'a str,
     pub file_bytes: u64,
+}
+
+/// What sound goes with: the cuts and fragments of the encoded picture, or where there is none as if there were one.
+pub struct Grid {
+    pub cuts: CutList,
+    pub fragments: FragmentRule,
 }
 
 /// From high to low.
@@ -48,10 +54,17 @@ pub fn plan(
 ) -> Result<Presentation, Unplayable> {
     let mut reasons = BTreeMap::new();
     let video = video::renditions(info, index, settings, &mut reasons);
-    let grid = info.video.first().map_or_else(
-        || CutList::by_time(0, info.duration_ns, settings.targets),
-        |track| video::grid(track, settings.targets),
-    );
+    let targets = settings.targets;
+    let grid = match info.video.first() {
+        Some(track) => {
+            let cuts = video::grid(track, targets);
+            Grid { fragments: video::grid_fragments(track, &cuts, targets), cuts }
+        }
+        None => {
+            let cuts = CutList::by_time(0, info.duration_ns, targets);
+            Grid { fragments: FragmentRule::without_picture(cuts.timescale, targets), cuts }
+        }
+    };
     let audio = audio::renditions(info, &grid, settings, &mut reasons);
     if video.is_empty() && !info.video.is_empty() {
         let codec = info.video[0].codec.clone();

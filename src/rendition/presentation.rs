@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Colour, MediaInfo};
+use crate::media::{Colour, Disposition, MediaInfo};
 use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos};
 
 /// Name of a rendition in URLs: what it is, then its version, as `v720-3f9a5c0b7e21`. The version is a hash of
@@ -95,13 +95,15 @@ pub struct VideoForm {
 pub struct AudioForm {
     pub codec: String,
     pub channels: u8,
+    /// Joint object coding (Dolby Atmos) rides on the channels.
+    pub objects: bool,
     pub sample_rate: u32,
     pub samples_per_frame: u32,
     /// BCP 47.
     pub language: Option<String>,
     /// What a viewer reads in the menu: the track's title, or its language's name, or `Track 2`; unique in a file.
     pub label: String,
-    pub default: bool,
+    pub disposition: Disposition,
     /// Encoded only: target rate in kbit/s.
     pub kbps: u32,
 }

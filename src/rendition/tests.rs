@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::media::{
-    AudioTrack, Colour, Container, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TrackFacts, VideoTrack,
+    AudioTrack, Colour, Container, Disposition, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TrackFacts,
+    VideoTrack,
 };
 use crate::timeline::{CutTargets, FrameRate, NANOS_PER_SECOND};
 
@@ -15,8 +16,7 @@ fn facts(number: u64) -> TrackFacts {
         number,
         language: None,
         title: None,
-        default: number == 1,
-        forced: false,
+        disposition: Disposition { default: number == 1, ..Disposition::default() },
         edit_offset_ns: 0,
         start_ns: 0,
         end_ns: SECONDS * NANOS_PER_SECOND,
@@ -56,6 +56,7 @@ fn sound(number: u64, codec: &str, channels: u8) -> AudioTrack {
         sample_rate: 48_000,
         samples_per_frame: 1024,
         frame_phase_ns: 0,
+        objects: false,
         codec_string: Some("mp4a.40.2".into()),
         codec_config: vec![0x11, 0x90],
         bitrate: 128_000,
@@ -128,7 +129,11 @@ fn stereo_aac_is_copied_alone_and_everything_else_gets_stereo_aac_beside_it() {
     let aac = || sound(2, "aac", 2);
     check(picture("h264", 320, 180), vec![aac()], &["vcopy", "v180", "a0copy"]);
     check(picture("h264", 320, 180), vec![sound(2, "aac", 6)], &["vcopy", "v180", "a0copy", "a0aac"]);
-    check(picture("h264", 320, 180), vec![sound(2, "ac3", 6), aac()], &["vcopy", "v180", "a0aac", "a1copy"]);
+    check(picture("h264", 320, 180), vec![sound(2, "dts", 6), aac()], &["vcopy", "v180", "a0aac", "a1copy"]);
+    for codec in ["ac3", "eac3", "opus", "flac"] {
+        let carried = &["vcopy", "v180", "a0copy", "a0aac"];
+        check(picture("h264", 320, 180), vec![sound(2, codec, 6)], carried);
+    }
     check(picture("h264", 320, 180), vec![sound(2, "secret", 2)], &["vcopy", "v180"]);
 }
 

@@ -9,7 +9,7 @@ use super::presentation::{RenditionId, RenditionMedia};
 use crate::timeline::{CutList, FragmentRule};
 
 /// Raised when this program makes other bytes from the same parameters.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Bytes of the hash that are kept: 48 bits, enough to tell versions of one file apart.
 const VERSION_BYTES: usize = 6;
 
@@ -29,8 +29,7 @@ pub fn rendition_id(
     hash.update(format!("{media:?}").as_bytes());
     hash.update(cuts.timescale.to_le_bytes());
     cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
-    hash.update(fragments.first.to_le_bytes());
-    hash.update(fragments.part.to_le_bytes());
+    hash.update(format!("{fragments:?}").as_bytes());
     let digest = hash.finalize();
     let version: String = digest.iter().take(VERSION_BYTES).map(|byte| format!("{byte:02x}")).collect();
     RenditionId(Arc::from(format!("{kind}-{version}")))

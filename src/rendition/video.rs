@@ -38,6 +38,15 @@ pub fn grid(track: &VideoTrack, targets: CutTargets) -> CutList {
     CutList::constant_rate(rate, phase, rate.frame_at(length_ns).max(1) as u64, targets)
 }
 
+/// The fragments of every encoded rendition of a track, in the ticks of [`grid`].
+pub fn grid_fragments(track: &VideoTrack, grid: &CutList, targets: CutTargets) -> FragmentRule {
+    if track.constant_rate {
+        FragmentRule::constant_rate(track.frame_rate, targets)
+    } else {
+        FragmentRule::by_time(track.frame_rate, grid.timescale, targets)
+    }
+}
+
 /// How decoded frames of a track go onto [`grid`].
 pub fn frame_grid(form: &VideoForm) -> FrameGrid {
     if form.constant_rate {
@@ -161,11 +170,7 @@ fn rungs(
     settings: &PlanSettings<'_>,
 ) -> impl Iterator<Item = Rendition> {
     let cuts = grid(track, settings.targets);
-    let fragments = if track.constant_rate {
-        FragmentRule::constant_rate(track.frame_rate, settings.targets)
-    } else {
-        FragmentRule::by_time(track.frame_rate, cuts.timescale, settings.targets)
-    };
+    let fragments = grid_fragments(track, &cuts, settings.targets);
     let (width, height) = display_size(track);
     let source_kbps = source_kbps(track, index, settings.file_bytes);
     let own = (width, height, rate_at(settings.ladder, height).min(source_kbps).max(MIN_KBPS));

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::fragment_rule::FragmentRule;
 use super::ticks::{
     FrameRate, NANOS_PER_SECOND, Nanos, Rounding, nanos_from_ticks, rescale, ticks_from_nanos,
 };
@@ -32,14 +33,6 @@ pub struct CutList {
     pub independent: bool,
 }
 
-/// Where the fragments of a segment end: the first after `first` ticks, the others every `part` ticks, the last
-/// at the segment's end. Both are whole frames (samples for audio) of the rendition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FragmentRule {
-    pub first: i64,
-    pub part: i64,
-}
-
 /// What the owner asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutTargets {
@@ -51,90 +44,19 @@ pub struct CutTargets {
 
 /// The first segments of an encoded rendition are this long, for players that need a whole one to start.
 const RAMP_NS: [Nanos; 2] = [NANOS_PER_SECOND, NANOS_PER_SECOND];
-/// Frames in the first fragment of a segment: few, so that the picture starts at once.
-const FIRST_FRAGMENT_FRAMES: i64 = 4;
 /// Timescale of variable-rate video: the MPEG system clock.
 pub const VARIABLE_RATE_TIMESCALE: u32 = 90_000;
 /// Where a track runs on behind the grid by less than this, its last segment is longer instead of one more.
 const TAIL_NS: Nanos = NANOS_PER_SECOND / 2;
-
-impl FragmentRule {
-    /// For video of constant rate: `rate.timescale()` ticks.
-    pub fn constant_rate(rate: FrameRate, targets: CutTargets) -> Self {
-        let frame = rate.frame_ticks();
-        let part_ticks = rescale(targets.part_ns, NANOS_PER_SECOND as u32, rate.timescale(), Rounding::Floor);
-        let part_frames = (part_ticks / frame).max(1);
-        Self { first: FIRST_FRAGMENT_FRAMES.min(part_frames) * frame, part: part_frames * frame }
-    }
-
-    /// For video of variable rate and for copies, in `timescale` ticks.
-    pub fn by_time(nominal: FrameRate, timescale: u32, targets: CutTargets) -> Self {
-        let part = ticks_from_nanos(targets.part_ns, timescale).max(1);
-        let first = ticks_from_nanos(nominal.nanos_of(FIRST_FRAGMENT_FRAMES), timescale).clamp(1, part);
-        Self { first, part }
-    }
-
-    /// For audio with codec frames of `samples` samples, timescale = sample rate.
-    pub fn audio(sample_rate: u32, samples: u32, targets: CutTargets) -> Self {
-        let frames = rescale(targets.part_ns, NANOS_PER_SECOND as u32, sample_rate, Rounding::Floor)
-            / i64::from(samples);
-        let part = frames.max(1) * i64::from(samples);
-        Self { first: part, part }
-    }
-
-    /// End of the fragment that starts at `start` in a segment that covers `segment`.
-    pub fn fragment_end(self, segment: &Range<i64>, start: i64) -> i64 {
-        let offset = start - segment.start;
-        let end = if offset < self.first {
-            self.first
-        } else {
-            self.first + ((offset - self.first) / self.part + 1) * self.part
-        };
-        (segment.start + end).min(segment.end)
-    }
-
-    /// Start of the fragment number `part` in a segment that covers `segment`; `None` where it has fewer.
-    pub fn fragment_start(self, segment: &Range<i64>, part: u32) -> Option<i64> {
-        let start = match part {
-            0 => segment.start,
-            _ => segment.start + self.first + i64::from(part - 1) * self.part,
-        };
-        (start < segment.end).then_some(start)
-    }
-
-    /// The fragment of `cuts` that holds `tick`; for ticks outside the list, of its first or last segment.
-    pub fn fragment_at(self, cuts: &CutList, tick: i64) -> Range<i64> {
-        let after = cuts.boundaries.partition_point(|&boundary| boundary <= tick);
-        let n = after.saturating_sub(1).min(cuts.boundaries.len() - 2);
-        let segment = cuts.boundaries[n]..cuts.boundaries[n + 1];
-        let offset = tick.clamp(segment.start, segment.end - 1) - segment.start;
-        let start = if offset < self.first {
-            segment.start
-        } else {
-            segment.start + self.first + (offset - self.first) / self.part * self.part
-        };
-        start..self.fragment_end(&segment, start)
-    }
-
-    /// Ends of all fragments of a segment, the last one the segment's own end.
-    pub fn ends(self, segment: &Range<i64>) -> Vec<i64> {
-        let mut ends = Vec::new();
-        let mut at = segment.start;
-        while at < segment.end {
-            at = self.fragment_end(segment, at);
-            ends.push(at);
-        }
-        ends
-    }
-}
 
 impl CutList {
     /// Encoded video of constant rate: whole frames, 1 s, 1 s, then `targets.segment_ns`; the last two segments
     /// share what is left, so that none is a stump. `first` is the tick of frame 0, `frames` the track's length.
     pub fn constant_rate(rate: FrameRate, first: i64, frames: u64, targets: CutTargets) -> Self {
         let frame = rate.frame_ticks();
+        let part = FragmentRule::constant_rate(rate, targets).longest_part() / frame;
         let lengths =
-            segment_lengths(frames.max(1) as i64, |nanos| rate.frames_in(nanos), targets.segment_ns);
+            segment_lengths(frames.max(1) as i64, |nanos| rate.frames_in(nanos), part, targets.segment_ns);
         Self::from_lengths(rate.timescale(), first, lengths.into_iter().map(|length| length * frame), true)
     }
 
@@ -143,8 +65,9 @@ impl CutList {
         let scale = VARIABLE_RATE_TIMESCALE;
         let first = ticks_from_nanos(start_ns.max(0), scale);
         let length = (ticks_from_nanos(end_ns, scale) - first).max(1);
+        let part = FragmentRule::without_picture(scale, targets).longest_part();
         let lengths =
-            segment_lengths(length, |nanos| ticks_from_nanos(nanos, scale).max(1), targets.segment_ns);
+            segment_lengths(length, |nanos| ticks_from_nanos(nanos, scale).max(1), part, targets.segment_ns);
         Self::from_lengths(scale, first, lengths.into_iter(), true)
     }
 
@@ -237,8 +160,8 @@ impl CutList {
 
     /// Ticks that segment `index` covers; `None` beyond the end.
     pub fn range(&self, index: SegmentIndex) -> Option<Range<i64>> {
-        let n = index.0 as usize;
-        Some(self.boundaries[n]..*self.boundaries.get(n + 1)?)
+        let after = self.boundaries.get(index.0 as usize..)?;
+        Some(*after.first()?..*after.get(1)?)
     }
 
     pub fn ranges(&self) -> impl Iterator<Item = Range<i64>> + '_ {
@@ -274,13 +197,15 @@ impl CutList {
     }
 }
 
-/// `total` units cut into the ramp, then `target`; the last target-length segment and a remainder shorter than
-/// half of it are shared evenly.
-fn segment_lengths(total: i64, units_in: impl Fn(Nanos) -> i64, target_ns: Nanos) -> Vec<i64> {
-    let target = units_in(target_ns);
+/// `total` units cut into the ramp, then `target`, each the nearest whole number of `part`s; the last segment and a
+/// remainder shorter than half of it are shared. Players take the last part of a segment for another's where it is short.
+fn segment_lengths(total: i64, units_in: impl Fn(Nanos) -> i64, part: i64, target_ns: Nanos) -> Vec<i64> {
+    let part = part.max(1);
+    let whole_parts = |units: i64| ((2 * units + part) / (2 * part)).max(1) * part;
+    let target = whole_parts(units_in(target_ns));
     let mut lengths = Vec::new();
     let mut left = total;
-    let mut ramp = RAMP_NS.iter().map(|&ns| units_in(ns).min(target));
+    let mut ramp = RAMP_NS.iter().map(|&ns| whole_parts(units_in(ns)).min(target));
     loop {
         let length = ramp.next().unwrap_or(target);
         let rest = left - length;
@@ -289,8 +214,9 @@ fn segment_lengths(total: i64, units_in: impl Fn(Nanos) -> i64, target_ns: Nanos
             return lengths;
         }
         if rest < (length + 1) / 2 {
-            lengths.push(left - left / 2);
-            lengths.push(left / 2);
+            let half = whole_parts(left / 2).min(left - 1);
+            lengths.push(half);
+            lengths.push(left - half);
             return lengths;
         }
         lengths.push(length);
@@ -333,13 +259,16 @@ mod tests {
             let targets = CutTargets { segment_ns: target_ms * 1_000_000, part_ns: 333_000_000 };
             let list = CutList::constant_rate(rate, phase, frames, targets);
             check_cover(&list, phase, phase + frames as i64 * rate.frame_ticks());
-            let target_frames = rate.frames_in(targets.segment_ns);
-            let minimum = target_frames.min(rate.frames_in(NANOS_PER_SECOND)) / 2;
-            for range in list.ranges() {
-                let length = range.end - range.start;
+            let part = FragmentRule::constant_rate(rate, targets).longest_part();
+            let target = rate.frames_in(targets.segment_ns) * rate.frame_ticks();
+            let lengths: Vec<i64> = list.ranges().map(|range| range.end - range.start).collect();
+            for (n, length) in lengths.iter().enumerate() {
                 prop_assert_eq!(length % rate.frame_ticks(), 0);
-                prop_assert!(length / rate.frame_ticks() <= target_frames + 1);
-                prop_assert!(length / rate.frame_ticks() >= minimum.min(frames as i64));
+                prop_assert!(*length <= target + part);
+                prop_assert!(*length % part == 0 || n + 1 == lengths.len(), "only the last has a short part");
+            }
+            if let [.., before, last] = &lengths[..] {
+                prop_assert!(last + part > before / 2, "no stump: {} after {}", last, before);
             }
         }
 
@@ -348,23 +277,7 @@ mod tests {
             let list = CutList::by_time(start, start + length, TARGETS);
             let ticks = |ns| ticks_from_nanos(ns, VARIABLE_RATE_TIMESCALE);
             check_cover(&list, ticks(start), ticks(start + length).max(ticks(start) + 1));
-            prop_assert!(list.longest_ticks() <= 2 * 90_000 + 1);
-        }
-
-        #[test]
-        fn fragments_tile_their_segment(rate in rates(), frames in 1i64..2_000, part_ms in 20i64..1_000) {
-            let rule = FragmentRule::constant_rate(rate, CutTargets { segment_ns: 0, part_ns: part_ms * 1_000_000 });
-            let segment = 77..77 + frames * rate.frame_ticks();
-            let ends = rule.ends(&segment);
-            let mut at = segment.start;
-            for &end in &ends {
-                prop_assert!(end > at && end - at <= rule.part.max(rule.first));
-                prop_assert_eq!(rule.fragment_end(&segment, at), end);
-                let cuts = CutList { timescale: 1, boundaries: vec![77, segment.end], independent: true };
-                prop_assert_eq!(rule.fragment_at(&cuts, (at + end) / 2), at..end);
-                at = end;
-            }
-            prop_assert_eq!(at, segment.end);
+            prop_assert!(list.longest_ticks() <= 2 * 90_000 + 30_000);
         }
 
         #[test]
@@ -409,20 +322,24 @@ mod tests {
         }
     }
 
+    fn frames(num: u32, den: u32, total: u64) -> Vec<i64> {
+        let rate = FrameRate::new(num, den).expect("a rate");
+        let list = CutList::constant_rate(rate, 0, total, TARGETS);
+        list.ranges().map(|range| (range.end - range.start) / rate.frame_ticks()).collect()
+    }
+
     #[test]
-    fn the_first_segments_are_short() {
-        let rate = FrameRate::new(24_000, 1001).expect("a rate");
-        let list = CutList::constant_rate(rate, 0, 240, TARGETS);
-        let frames: Vec<i64> = list.ranges().map(|r| (r.end - r.start) / 1001).collect();
-        assert_eq!(frames, [24, 24, 48, 48, 48, 48]);
+    fn the_first_segments_are_short_and_all_have_whole_parts() {
+        assert_eq!(frames(24_000, 1001, 240), [24, 24, 48, 48, 48, 48]);
+        assert_eq!(frames(25, 1, 240), [24, 24, 48, 48, 48, 48]);
+        assert_eq!(frames(30, 1, 300), [30, 30, 60, 60, 60, 60]);
+        assert_eq!(frames(60_000, 1001, 600), [60, 60, 120, 120, 120, 120]);
     }
 
     #[test]
     fn a_stump_at_the_end_is_shared_with_its_neighbour() {
-        let rate = FrameRate::new(25, 1).expect("a rate");
-        let list = CutList::constant_rate(rate, 0, 25 + 25 + 50 + 1, TARGETS);
-        let frames: Vec<i64> = list.ranges().map(|r| (r.end - r.start) / rate.frame_ticks()).collect();
-        assert_eq!(frames, [25, 25, 26, 25]);
+        assert_eq!(frames(25, 1, 24 + 24 + 48 + 1), [24, 24, 24, 25]);
+        assert_eq!(frames(25, 1, 24 + 24 + 48 + 23), [24, 24, 32, 39]);
     }
 
     #[test]
@@ -442,10 +359,17 @@ mod tests {
     }
 
     #[test]
+    fn there_is_nothing_beyond_the_last_segment() {
+        let list = CutList { timescale: 1, boundaries: vec![5, 6, 8], independent: true };
+        let ranges = [0, 1, 2, 3, u32::MAX].map(|n| list.range(SegmentIndex(n)));
+        assert_eq!(ranges, [Some(5..6), Some(6..8), None, None, None]);
+    }
+
+    #[test]
     fn a_segment_is_found_by_time() {
         let rate = FrameRate::new(25, 1).expect("a rate");
         let list = CutList::constant_rate(rate, 0, 250, TARGETS);
-        for (seconds, segment) in [(-1, 0), (0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (99, 5)] {
+        for (seconds, segment) in [(-1, 0), (0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (99, 6)] {
             assert_eq!(list.segment_at(seconds * NANOS_PER_SECOND), SegmentIndex(segment), "{seconds}");
         }
     }

@@ -5,8 +5,10 @@
 
 pub mod audio;
 pub mod cut_list;
+pub mod fragment_rule;
 pub mod ticks;
 pub mod video;
 
-pub use cut_list::{CutList, CutTargets, FragmentRule, SegmentIndex};
+pub use cut_list::{CutList, CutTargets, SegmentIndex};
+pub use fragment_rule::FragmentRule;
 pub use ticks::{FrameRate, NANOS_PER_SECOND, Nanos, Rounding, nanos_from_ticks, rescale, ticks_from_nanos};

@@ -34,6 +34,11 @@ pub enum Sound {
 }
 
 impl Sound {
+    /// Of the source's codec.
+    pub fn samples_per_frame(self) -> i64 {
+        if let Self::Aac = self { 1024 } else { 1536 }
+    }
+
     pub fn sample_rate(self) -> u32 {
         if let Self::Ac3At44100 = self { 44_100 } else { 48_000 }
     }

@@ -194,6 +194,7 @@ fn whole(service: &Service, rendition: &Listed) -> Whole {
 /// Ticks of one frame, where all are equally long.
 fn frame(source: &Source, rendition: &Listed) -> Option<i64> {
     match source.rate {
+        _ if !rendition.video && rendition.copied() => Some(source.sound.samples_per_frame()),
         _ if !rendition.video => Some(sound::BLOCK as i64),
         Some((num, den)) => Some(i64::from(rendition.timescale) * den / num),
         None => None,

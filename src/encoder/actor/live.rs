@@ -1,41 +1,94 @@
 //! The live edge: a playhead that moves with the clock, for which the file's heads work as for any viewer.
 
-use std::time::{Instant, SystemTime};
+use std::ops::Range;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Actor;
 use crate::encoder::error::StreamError;
 use crate::encoder::playhead::Playhead;
-use crate::encoder::state::{Event, RenditionIndex};
+use crate::encoder::state::{Event, Now, RenditionIndex};
 use crate::encoder::types::{LiveStatus, SegmentReader};
-use crate::timeline::{Nanos, nanos_from_ticks};
+use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
 
 pub(super) struct Live {
     playhead: Playhead,
-    /// What its viewers start with; the first of them sets the pace.
-    renditions: Vec<usize>,
+    /// Where the first segment begins that was made for it.
+    begun_ns: Nanos,
+    /// What its viewers watch, and when they last asked for it. The first picture sets the pace.
+    watched: Vec<(usize, Instant)>,
     /// Segments it waits for, as a viewer does.
     readers: Vec<(usize, u32, SegmentReader)>,
     /// Clock time of the encoder's beginning. Taken once: a clock that is set must not move the edge.
     wall: SystemTime,
+    /// Where it was when: one more for each time it waited.
+    clock: Vec<(Nanos, Now)>,
+    /// How far what sets the pace is made.
+    made_ns: Nanos,
+    /// It waited when it was last looked at.
+    waits: bool,
 }
 
 /// Segments that the playhead waits for, the one it is in included.
 const WAITS_FOR: u32 = 2;
+/// A rendition that nobody asked for in this time is no longer made for the edge. Players ask for something every
+/// segment.
+const WATCHED: Duration = Duration::from_secs(20);
+/// Segments ahead that are looked at.
+const LOOKS_AHEAD: u32 = 4;
+/// Waits that are remembered: of a film that cannot be made at its own pace, the last ones.
+const MAX_CLOCK: usize = 64;
 
 impl Actor {
-    /// Starts the playhead at `at_ns`, or joins the one that runs.
+    /// Starts the playhead at `at_ns`, or joins the one that runs. It starts at the end of the segment there, since
+    /// lists begin with a whole segment: viewers, who stay behind the edge, see that segment first.
     pub(super) fn go_live(&mut self, at_ns: Nanos, renditions: Vec<usize>) -> Option<LiveStatus> {
         let now = self.began.elapsed();
         let runs = self.live.as_ref().is_some_and(|live| !live.playhead.ended(now));
         if !runs {
+            let cuts = &self.renditions[*renditions.first()?].cuts;
+            let first = cuts.range(cuts.segment_at(at_ns))?;
             let end_ns = renditions.iter().map(|index| self.end_ns(*index)).max().unwrap_or(0);
-            let playhead = Playhead::new(now, at_ns, end_ns);
+            let begun_ns = nanos_from_ticks(first.start, cuts.timescale);
+            let playhead = Playhead::new(now, nanos_from_ticks(first.end, cuts.timescale), end_ns);
             let wall = SystemTime::now() - now;
-            tracing::info!(file = %self.record.id, at_s = at_ns as f64 / 1e9, "the live edge starts");
-            self.live = Some(Live { playhead, renditions, readers: Vec::new(), wall });
+            tracing::info!(file = %self.record.id, at_s = begun_ns as f64 / 1e9, "the live edge starts");
+            let watched = renditions.into_iter().map(|rendition| (rendition, Instant::now())).collect();
+            let clock = vec![(playhead.position(now), now)];
+            self.live = Some(Live {
+                playhead,
+                begun_ns,
+                watched,
+                readers: Vec::new(),
+                wall,
+                clock,
+                made_ns: 0,
+                waits: true,
+            });
         }
         self.move_live();
         self.live_status()
+    }
+
+    /// Somebody watches this rendition at the edge.
+    pub(super) fn watch_live(&mut self, rendition: usize) {
+        let Some(live) = &mut self.live else { return };
+        match live.watched.iter_mut().find(|(watched, _)| *watched == rendition) {
+            Some((_, asked)) => *asked = Instant::now(),
+            None => {
+                live.watched.push((rendition, Instant::now()));
+                self.move_live();
+            }
+        }
+    }
+
+    /// A segment was asked for: at the edge that is watching it.
+    pub(super) fn asked_at_the_edge(&mut self, rendition: usize, segment: u32) {
+        let Some(live) = &self.live else { return };
+        let position = live.playhead.position(self.began.elapsed());
+        let at = self.renditions[rendition].cuts.segment_at(position).0;
+        if (at.saturating_sub(WAITS_FOR)..=at + WAITS_FOR).contains(&segment) {
+            self.watch_live(rendition);
+        }
     }
 
     /// Moves on with the clock: waits for what comes next, holds where nothing is made, ends when nobody watches.
@@ -50,17 +103,33 @@ impl Actor {
             self.publish_live();
             return;
         }
-        if let Some(first) = live.renditions.first() {
-            live.playhead.hold(now, self.made_until_ns(*first, live.playhead.position(now)));
+        if live.watched.iter().any(|(_, asked)| asked.elapsed() < WATCHED) {
+            live.watched.retain(|(_, asked)| asked.elapsed() < WATCHED);
+        }
+        if let Some(pace) = self.pace_of(&live) {
+            live.made_ns = self.made_until_ns(pace, live.playhead.position(now));
+            live.waits = live.playhead.hold(now, live.made_ns);
+            let (since, at_ns) = live.playhead.anchor();
+            match live.clock.last_mut() {
+                Some((last_ns, when)) if *last_ns == at_ns => *when = since,
+                _ => live.clock.push((at_ns, since)),
+            }
+            let forgotten = live.clock.len().saturating_sub(MAX_CLOCK);
+            live.clock.drain(..forgotten);
         }
         let position = live.playhead.position(now);
+        let watched: Vec<usize> = live.watched.iter().map(|(rendition, _)| *rendition).collect();
         live.readers.retain(|(rendition, segment, reader)| {
-            *segment >= self.renditions[*rendition].cuts.segment_at(position).0 && !reader.ended()
+            *segment >= self.renditions[*rendition].cuts.segment_at(position).0
+                && !reader.ended()
+                && watched.contains(rendition)
         });
         let mut refused = None;
         if !live.playhead.ended(now) {
-            for rendition in live.renditions.clone() {
-                let at = self.renditions[rendition].cuts.segment_at(position).0;
+            for rendition in watched {
+                // At its start it stands at the end of the first segment, which is still to be made.
+                let from = if live.waits { position.saturating_sub(1) } else { position };
+                let at = self.renditions[rendition].cuts.segment_at(from).0;
                 let last = self.renditions[rendition].cuts.segment_count() - 1;
                 for segment in at..=last.min(at + WAITS_FOR - 1) {
                     refused = refused.or(self.live_segment(&mut live, rendition, segment).err());
@@ -72,6 +141,21 @@ impl Actor {
             None => self.live = Some(live),
         }
         self.publish_live();
+    }
+
+    /// A fragment is made: what the edge waits for, perhaps, or what it can soon move on to.
+    pub(super) fn made_for_live(&mut self, rendition: usize, segment: u32) {
+        let Some(live) = &self.live else { return };
+        let at = self.renditions[rendition].cuts.segment_at(live.playhead.position(self.began.elapsed())).0;
+        if self.pace_of(live) == Some(rendition) && segment < at + LOOKS_AHEAD {
+            self.move_live();
+        }
+    }
+
+    /// The rendition that the edge waits for: a picture, where one is watched.
+    fn pace_of(&self, live: &Live) -> Option<usize> {
+        let watched = || live.watched.iter().map(|(rendition, _)| *rendition);
+        watched().find(|rendition| self.renditions[*rendition].video().is_some()).or_else(|| watched().next())
     }
 
     fn live_segment(&mut self, live: &mut Live, rendition: usize, segment: u32) -> Result<(), StreamError> {
@@ -106,7 +190,17 @@ impl Actor {
         let now = self.began.elapsed();
         let position_ns = live.playhead.position(now);
         let (end_ns, ended) = (live.playhead.end(), live.playhead.ended(now));
-        Some(LiveStatus { position_ns, end_ns, at: Instant::now(), wall: live.wall + now, ended })
+        let clock = live.clock.iter().map(|(at_ns, when)| (*at_ns, live.wall + *when)).collect();
+        let at = Instant::now();
+        Some(LiveStatus {
+            begun_ns: live.begun_ns,
+            position_ns,
+            made_ns: live.made_ns,
+            end_ns,
+            at,
+            clock,
+            ended,
+        })
     }
 
     fn end_ns(&self, rendition: usize) -> Nanos {
@@ -114,29 +208,42 @@ impl Actor {
         nanos_from_ticks(cuts.end(), cuts.timescale)
     }
 
-    /// How far the segment at `position` exists; somewhere behind it when it is whole.
+    /// How far the rendition is made from `position` on without a gap, looking no further than players need to know.
     fn made_until_ns(&self, rendition: usize, position: Nanos) -> Nanos {
         if position >= self.end_ns(rendition) {
             // The others go on for longer.
-            return position;
+            return Nanos::MAX;
         }
         let known = &self.renditions[rendition];
-        let segment = known.cuts.segment_at(position);
-        let Some(range) = known.cuts.range(segment) else { return position };
-        let growing = self.growing.get(&(rendition, segment.0)).map(|filling| {
+        // What ends where the playhead stands has to be made, not what begins there.
+        let first = known.cuts.segment_at(position.saturating_sub(1)).0;
+        let mut made = 0;
+        for segment in first..first + LOOKS_AHEAD {
+            let Some(range) = known.cuts.range(SegmentIndex(segment)) else { return Nanos::MAX };
+            made = self.made_of(rendition, segment, &range);
+            if made < range.end {
+                break;
+            }
+        }
+        nanos_from_ticks(made, known.cuts.timescale)
+    }
+
+    /// Where what exists of a segment ends, in ticks.
+    fn made_of(&self, rendition: usize, segment: u32, range: &Range<i64>) -> i64 {
+        let growing = self.growing.get(&(rendition, segment)).map(|filling| {
             let filling = filling.borrow();
-            (filling.fragments.len(), filling.end.is_some())
+            (filling.fragments.len(), matches!(filling.end, Some(Ok(()))))
         });
-        let ticks = match growing {
+        match growing {
             Some((_, true)) => range.end,
-            Some((fragments, false)) => match fragments.checked_sub(1) {
-                Some(last) => known.fragments.ends(&range).get(last).copied().unwrap_or(range.end),
-                None => range.start,
-            },
-            None if self.shared.store.contains(&self.key(rendition, Some(segment.0))) => range.end,
+            Some((0, false)) => range.start,
+            Some((fragments, false)) => {
+                let rule = self.renditions[rendition].fragments;
+                rule.fragment_start(range, fragments as u32).unwrap_or(range.end)
+            }
+            None if self.shared.store.contains(&self.key(rendition, Some(segment))) => range.end,
             None => range.start,
-        };
-        nanos_from_ticks(ticks, known.cuts.timescale)
+        }
     }
 
     /// Nobody can watch what is over: the encoder may retire.

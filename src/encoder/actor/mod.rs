@@ -59,6 +59,10 @@ pub enum Command {
         renditions: Vec<usize>,
         reply: oneshot::Sender<Option<LiveStatus>>,
     },
+    /// Somebody watches a rendition at the live edge.
+    Watch {
+        rendition: usize,
+    },
     /// With `purge`, segments that only memory holds go too.
     Stop {
         purge: bool,
@@ -299,6 +303,7 @@ impl Actor {
     fn command(&mut self, command: Command, own: &mpsc::WeakSender<Command>) {
         match command {
             Command::Segment { rendition, segment, reply } => {
+                self.asked_at_the_edge(rendition, segment);
                 let _gone = reply.send(self.segment(rendition, segment));
             }
             Command::Init { rendition, reply } => match &mut self.inits[rendition] {
@@ -319,12 +324,14 @@ impl Actor {
             },
             Command::InitOverdue { rendition } => self.seek_init(rendition),
             Command::Near { rendition, segment } => {
+                self.asked_at_the_edge(rendition, segment);
                 self.step(Event::Near { rendition: RenditionIndex(rendition), segment });
             }
             Command::Expect { at_ns } => self.expected_at = at_ns,
             Command::Live { at_ns, renditions, reply } => {
                 let _gone = reply.send(self.go_live(at_ns, renditions));
             }
+            Command::Watch { rendition } => self.watch_live(rendition),
             Command::Stop { purge, reply } => {
                 self.end_live();
                 let before = self.heads.len();
@@ -557,6 +564,7 @@ impl Actor {
         } else if after.is_some() || expected == 0 {
             self.step(Event::Begun { head, after });
         }
+        self.made_for_live(rendition, segment);
     }
 
     fn made(&mut self, head: HeadId, rendition: usize, segment: u32, took: Duration) {

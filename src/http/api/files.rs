@@ -133,7 +133,7 @@ impl From<&AudioTrack> for AudioItem {
             sample_rate: track.sample_rate,
             language: track.facts.language.clone(),
             title: track.facts.title.clone(),
-            default: track.facts.default,
+            default: track.facts.disposition.default,
         }
     }
 }
@@ -144,8 +144,8 @@ impl From<&TextTrack> for TextItem {
             codec: track.codec.clone(),
             language: track.facts.language.clone(),
             title: track.facts.title.clone(),
-            default: track.facts.default,
-            forced: track.facts.forced,
+            default: track.facts.disposition.default,
+            forced: track.facts.disposition.forced,
             bitmap: track.bitmap,
         }
     }

@@ -36,9 +36,8 @@ struct Stop {
 struct Answered {
     hls_url: String,
     dash_url: String,
-    /// None until the live edge has manifests.
-    live_hls_url: Option<String>,
-    live_dash_url: Option<String>,
+    live_hls_url: String,
+    live_dash_url: String,
     /// None without `wait`.
     first_fragment_ms: Option<u64>,
     /// None on demand.
@@ -56,7 +55,7 @@ struct LiveEdge {
 
 impl LiveEdge {
     fn new(file: FileId, edge: &LiveStatus) -> Self {
-        Self { file, position_s: edge.position_now().as_secs_f64(), ended: edge.ended }
+        Self { file, position_s: super::files::seconds(edge.position_now_ns()), ended: edge.ended }
     }
 }
 
@@ -92,8 +91,8 @@ pub async fn start(call: &Call<'_>, file: FileId) -> Answer {
     let started = Answered {
         hls_url: format!("/hls/{file}/index.m3u8"),
         dash_url: format!("/dash/{file}/manifest.mpd"),
-        live_hls_url: None,
-        live_dash_url: None,
+        live_hls_url: format!("/live/{file}/index.m3u8"),
+        live_dash_url: format!("/live/{file}/manifest.mpd"),
         first_fragment_ms: begun.first_fragment.map(StartOptions::first_fragment),
         live: begun.live.map(|edge| LiveEdge::new(file, &edge)),
     };

@@ -112,8 +112,8 @@ async fn a_stream_starts_with_its_addresses() {
     let expected = json!({
         "hls_url": format!("/hls/{id}/index.m3u8"),
         "dash_url": format!("/dash/{id}/manifest.mpd"),
-        "live_hls_url": null,
-        "live_dash_url": null,
+        "live_hls_url": format!("/live/{id}/index.m3u8"),
+        "live_dash_url": format!("/live/{id}/manifest.mpd"),
         "first_fragment_ms": 250,
         "live": null,
     });

@@ -35,7 +35,11 @@ fn all() -> Vec<Route> {
             Route::MediaPlaylist(..) => Route::Init(file, "v-1".into()),
             Route::Init(..) => Route::Segment(file, "v-1".into(), 0),
             Route::Segment(..) => Route::Part(file, "v-1".into(), 0, 0),
-            Route::Part(..) => Route::Direct(file),
+            Route::Part(..) => Route::LiveIndex(file),
+            Route::LiveIndex(_) => Route::LivePlaylist(file, "v-1".into()),
+            Route::LivePlaylist(..) => Route::LiveManifest(file),
+            Route::LiveManifest(_) => Route::LiveTime,
+            Route::LiveTime => Route::Direct(file),
             Route::Direct(_) => return None,
         })
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalogue::testing;
+use crate::media::Disposition;
 use crate::rendition::{
     AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
 };
@@ -31,11 +32,12 @@ pub fn film() -> Presentation {
     let sound = AudioForm {
         codec: "aac".into(),
         channels: 2,
+        objects: false,
         sample_rate: 48_000,
         samples_per_frame: 1024,
         language: Some("en".into()),
         label: "English".into(),
-        default: true,
+        disposition: Disposition { default: true, ..Disposition::default() },
         kbps: 160,
     };
     let rendition = |name: &str, cuts: CutList, media: RenditionMedia| {
@@ -45,7 +47,7 @@ pub fn film() -> Presentation {
             copied: name == VIDEO,
             cuts,
             keyframes: Vec::new(),
-            fragments: FragmentRule { first: 4004, part: 8008 },
+            fragments: FragmentRule::fixed(4004, 8008),
             bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
             codec_string: if name == VIDEO { "avc1.640028".into() } else { "mp4a.40.2".into() },
             media,

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::super::context::LiveWatch;
 use super::super::{Context, Feed, Segment, Streams, respond};
 use super::film::film;
 pub use super::film::{AUDIO, VIDEO};
@@ -94,14 +96,14 @@ impl Segment for FakeSegment {
         })
     }
 
-    fn part(&mut self, part: u32) -> BoxFuture<'_, Result<Option<Bytes>, StreamError>> {
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
         Box::pin(async move {
-            let at = part as usize;
-            let more = |growth: &Growth| growth.fragments.len() > at || growth.end.is_some();
+            let wanted = wanted.start as usize..wanted.end as usize;
+            let more = |growth: &Growth| growth.fragments.len() >= wanted.end || growth.end.is_some();
             let growth = self.growth.wait_for(more).await.expect("the test keeps the sender").clone();
-            match (growth.fragments.get(at), growth.end) {
-                (None, Some(Err(error))) => Err(error),
-                (fragment, _) => Ok(fragment.cloned()),
+            match growth.end {
+                Some(Err(error)) if growth.fragments.len() < wanted.end => Err(error),
+                _ => Ok(growth.fragments.into_iter().take(wanted.end).skip(wanted.start).collect()),
             }
         })
     }
@@ -128,6 +130,9 @@ pub struct FakeStreams {
     pub failure: Mutex<Option<StreamError>>,
     pub started: Mutex<Vec<StartOptions>>,
     pub segments_asked: Mutex<Vec<u32>>,
+    pub live_edge: watch::Sender<Option<LiveStatus>>,
+    /// Renditions that somebody watches live.
+    pub watched: Mutex<Vec<String>>,
     pub telemetry: Telemetry,
 }
 
@@ -200,15 +205,26 @@ impl Streams for FakeStreams {
     fn live(&self) -> Vec<(FileId, LiveStatus)> {
         vec![(FileId::random(), edge(90_500_000_000))]
     }
+
+    fn live_edge(&self, _: FileId) -> BoxFuture<'_, Result<LiveWatch, StreamError>> {
+        Box::pin(async { self.fail().map(|()| self.live_edge.subscribe()) })
+    }
+
+    fn watch_live<'a>(&'a self, _: FileId, rendition: &'a str) -> BoxFuture<'a, Result<(), StreamError>> {
+        self.watched.lock().unwrap().push(rendition.to_owned());
+        Box::pin(async { self.fail() })
+    }
 }
 
 /// A playhead that has come to the end, so that it stands still.
 fn edge(position_ns: i64) -> LiveStatus {
     LiveStatus {
+        begun_ns: 0,
         position_ns,
+        made_ns: position_ns,
         end_ns: position_ns,
         at: Instant::now(),
-        wall: SystemTime::UNIX_EPOCH,
+        clock: Arc::new([(0, SystemTime::UNIX_EPOCH)]),
         ended: true,
     }
 }
@@ -251,6 +267,8 @@ pub fn with_feed(text: &str, feed: Feed) -> Service {
         failure: Mutex::default(),
         started: Mutex::default(),
         segments_asked: Mutex::default(),
+        live_edge: watch::Sender::new(None),
+        watched: Mutex::default(),
         telemetry: Telemetry::default(),
     });
     let config: Config = crate::config::parse(text, "test").unwrap();

@@ -184,17 +184,23 @@ async fn head_of_a_segment_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_fragment_comes_as_soon_as_it_is_made_whole_or_growing() {
+async fn a_part_comes_as_soon_as_it_is_made_whole_or_growing() {
     let (service, id) = service().with_file("a.mkv", "content").await;
     let path = |part: u32| format!("/media/{id}/{VIDEO}/7.{part}.m4s");
     for end in [None, Some(Ok(()))] {
-        service.segment(&["abc", "defg"], end);
-        let fragment = service.get(&path(1)).await;
-        assert_eq!((fragment.status.as_u16(), fragment.text()), (200, "defg"));
-        assert_eq!((fragment.header("content-length"), fragment.header("cache-control")), ("4", FOREVER));
+        service.segment(&["a", "bc", "defg"], end);
+        // The first part is two fragments, of which the first lets the picture start.
+        for (part, text, length) in [(0, "abc", "3"), (1, "defg", "4")] {
+            let reply = service.get(&path(part)).await;
+            assert_eq!((reply.status.as_u16(), reply.text()), (200, text));
+            assert_eq!((reply.header("content-length"), reply.header("cache-control")), (length, FOREVER));
+        }
     }
-    let beyond = service.get(&path(2)).await;
-    assert_eq!((beyond.status.as_u16(), beyond.problem().as_str()), (404, "beyond-the-end"));
+    // One that the source ended before, and one that no segment has.
+    for part in [2, 99] {
+        let beyond = service.get(&path(part)).await;
+        assert_eq!((beyond.status.as_u16(), beyond.problem().as_str()), (404, "beyond-the-end"));
+    }
     let asked = service.streams.segments_asked.lock().unwrap().len();
     assert_eq!(service.ask("HEAD", &path(0), &[], "").await.status, 200);
     assert_eq!(service.streams.segments_asked.lock().unwrap().len(), asked, "nothing is made for HEAD");

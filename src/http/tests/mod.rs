@@ -8,6 +8,7 @@ mod events;
 mod file;
 mod film;
 mod fixture;
+mod live;
 mod manifests;
 mod media;
 mod metrics;

@@ -4,15 +4,22 @@ use super::{Document, Written};
 use crate::media::{Colour, Hdr};
 
 const ROLE: &str = "urn:mpeg:dash:role:2011";
+const AUDIO_PURPOSE: &str = "urn:tva:metadata:cs:AudioPurposeCS:2007";
+const FOR_THE_VISUALLY_IMPAIRED: &str = "1";
 /// ISO/IEC 23001-8 and 23091 code points.
 const CHANNELS: &str = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
 const PRIMARIES: &str = "urn:mpeg:mpegB:cicp:ColourPrimaries";
 const TRANSFER: &str = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
 const MATRIX: &str = "urn:mpeg:mpegB:cicp:MatrixCoefficients";
 
-/// Section 5.8.5.5, table "Role@value": one of `main` and `alternate`.
-pub fn role(document: &mut Document, main: bool) -> Written {
-    write(document, "Role", ROLE, if main { "main" } else { "alternate" })
+/// Section 5.8.5.5, table "Role@value".
+pub fn role(document: &mut Document, value: &str) -> Written {
+    write(document, "Role", ROLE, value)
+}
+
+/// Section 5.8.4.3, in the scheme of DVB (ETSI TS 103 285 table 5) that players know.
+pub fn audio_description(document: &mut Document) -> Written {
+    write(document, "Accessibility", AUDIO_PURPOSE, FOR_THE_VISUALLY_IMPAIRED)
 }
 
 /// Section 5.8.5.4. Nothing for counts that no layout of the table has.

@@ -1,11 +1,13 @@
-//! DASH (ISO/IEC 23009-1): the static MPD of a file. One file per element.
+//! DASH (ISO/IEC 23009-1): the static MPD of a file, and the dynamic one of its live edge (with DASH-IF's low-latency
+//! modes). One file per element.
 //!
-//! Absent on purpose: `UTCTiming`. A static presentation has no clock to agree on, and players ask for one
-//! only when it is dynamic.
+//! Absent on purpose: `UTCTiming` in the static one. It has no clock to agree on, and players ask for one only when a
+//! presentation is dynamic.
 
 mod adaptation_set;
 mod audio_adaptation_set;
 mod descriptor;
+mod live;
 mod mpd;
 mod period;
 mod representation;
@@ -20,7 +22,17 @@ use std::io;
 
 use quick_xml::Writer;
 
-pub use mpd::mpd;
+use crate::manifest::LiveEdge;
+pub use mpd::{live_mpd, mpd};
+
+/// What every element is printed for.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    /// The file, as it stands in addresses.
+    file: &'a str,
+    /// `None` for the whole file.
+    edge: Option<&'a LiveEdge>,
+}
 
 /// The document as it grows. Writing to memory does not fail; the `Result` is the writer's signature.
 type Document = Writer<Vec<u8>>;

@@ -1,21 +1,26 @@
 //! `Period`, ISO/IEC 23009-1 section 5.3.2: the whole file is one.
 
 use super::adaptation_set::SetId;
-use super::{Document, Written, audio_adaptation_set, video_adaptation_set};
+use super::{Document, Scope, Written, audio_adaptation_set, video_adaptation_set};
 use crate::manifest::audio_track::AudioTrack;
 use crate::rendition::Rendition;
 
-pub fn write(document: &mut Document, videos: &[&Rendition], tracks: &[AudioTrack], file: &str) -> Written {
+pub fn write(
+    document: &mut Document,
+    videos: &[&Rendition],
+    tracks: &[AudioTrack],
+    scope: Scope<'_>,
+) -> Written {
     let period = document.create_element("Period").with_attributes([("id", "0"), ("start", "PT0S")]);
     period.write_inner_content(|document| {
         let mut ids = (0..).map(SetId);
         for (members, id) in video_adaptation_set::split(videos).iter().zip(ids.by_ref()) {
-            video_adaptation_set::write(document, id, members, file)?;
+            video_adaptation_set::write(document, id, members, scope)?;
         }
         let entries =
             tracks.iter().flat_map(|track| track.renditions.iter().map(move |&entry| (track, entry)));
         for ((track, entry), id) in entries.zip(ids) {
-            audio_adaptation_set::write(document, id, track, entry, file)?;
+            audio_adaptation_set::write(document, id, track, entry, scope)?;
         }
         Ok(())
     })?;

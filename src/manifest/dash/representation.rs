@@ -1,11 +1,11 @@
 //! `Representation`, ISO/IEC 23009-1 section 5.3.5: one rendition.
 
-use super::{Document, Written, segment_template};
+use super::{Document, Scope, Written, live, segment_template};
 use crate::rendition::{Rendition, RenditionMedia};
 use crate::timeline::FrameRate;
 
 /// The id is the rendition's, so that `$RepresentationID$` is the folder that HLS names too.
-pub fn write(document: &mut Document, rendition: &Rendition, file: &str) -> Written {
+pub fn write(document: &mut Document, rendition: &Rendition, scope: Scope<'_>) -> Written {
     let mut element = document
         .create_element("Representation")
         .with_attribute(("id", &*rendition.id.0))
@@ -23,7 +23,10 @@ pub fn write(document: &mut Document, rendition: &Rendition, file: &str) -> Writ
             element.with_attribute(("audioSamplingRate", form.sample_rate.to_string().as_str()))
         }
     };
-    element.write_inner_content(|document| segment_template::write(document, rendition, file))?;
+    element.write_inner_content(|document| {
+        live::resync(document, rendition, scope)?;
+        segment_template::write(document, rendition, scope)
+    })?;
     Ok(())
 }
 

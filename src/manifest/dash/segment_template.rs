@@ -1,31 +1,48 @@
 //! `SegmentTemplate`, ISO/IEC 23009-1 section 5.3.9.4, and the two attributes that let players play a segment
 //! while it is being made.
 
-use super::{Document, Written, segment_timeline};
+use std::ops::Range;
+
+use super::{Document, Scope, Written, segment_timeline};
 use crate::rendition::Rendition;
 use crate::timeline::{CutList, FragmentRule, Rounding, rescale};
 
 const MILLIS_PER_SECOND: u32 = 1000;
+const GROWING_AND_NEXT: u32 = 1;
 /// Of `availabilityTimeOffset`: players take the smallest of all and leave the mode at zero.
 const MIN_OFFSET_MS: i64 = 100;
 
 /// `$RepresentationID$` and `$Number$` are section 5.3.9.4.4's; `S` elements count from `@startNumber`, which
 /// is 0 as in the addresses themselves.
-pub fn write(document: &mut Document, rendition: &Rendition, file: &str) -> Written {
-    let base = format!("../../media/{file}/$RepresentationID$");
+pub fn write(document: &mut Document, rendition: &Rendition, scope: Scope<'_>) -> Written {
+    let base = format!("../../media/{}/$RepresentationID$", scope.file);
+    let listed = listed(rendition, scope);
     document
         .create_element("SegmentTemplate")
         .with_attribute(("timescale", rendition.cuts.timescale.to_string().as_str()))
         .with_attribute(("initialization", format!("{base}/init.mp4").as_str()))
         .with_attribute(("media", format!("{base}/$Number$.m4s").as_str()))
-        .with_attribute(("startNumber", "0"))
+        .with_attribute(("startNumber", listed.start.to_string().as_str()))
         .with_attribute(("availabilityTimeOffset", availability_time_offset(rendition).as_str()))
         // Section 5.3.9.2.2: "specifies if all Segments of all associated Representation are complete at the
         // adjusted availability start time." Shaka appends chunk by chunk if every template has a positive
         // offset, dash.js if this is false.
         .with_attribute(("availabilityTimeComplete", "false"))
-        .write_inner_content(|document| segment_timeline::write(document, &rendition.cuts))?;
+        .write_inner_content(|document| segment_timeline::write(document, &rendition.cuts, listed))?;
     Ok(())
+}
+
+/// All segments; at the live edge what has been made, what is being made and what comes next, so that a client knows of
+/// a segment when its first part exists, however long ago it read the description.
+fn listed(rendition: &Rendition, scope: Scope<'_>) -> Range<u32> {
+    let count = rendition.cuts.segment_count();
+    match scope.edge {
+        None => 0..count,
+        Some(edge) => {
+            let whole = edge.listed(rendition).segments;
+            whole.start..(whole.end + GROWING_AND_NEXT).min(count)
+        }
+    }
 }
 
 /// How long before its end a segment can be asked for: from its first fragment on. In seconds.
@@ -56,7 +73,7 @@ mod tests {
 
     fn offset(boundaries: &[i64], first: i64) -> String {
         let cuts = CutList { timescale: 1000, boundaries: boundaries.to_vec(), independent: true };
-        let fragments = FragmentRule { first, part: 300 };
+        let fragments = FragmentRule::fixed(first, 300);
         availability_time_offset(&Rendition { fragments, ..examples::video("v-1", cuts) })
     }
 
@@ -74,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_left_is_never_overstated(cuts in examples::cut_lists(), first in 1i64..50_000) {
-            let fragments = FragmentRule { first, part: first };
+            let fragments = FragmentRule::fixed(first, first);
             let rest = shortest_rest(&cuts, fragments);
             for segment in cuts.ranges() {
                 prop_assert!(rest >= 0 && fragments.ends(&segment)[0] + rest <= segment.end);

@@ -1,5 +1,7 @@
 //! `SegmentTimeline`, ISO/IEC 23009-1 section 5.3.9.6: the cut list in its own ticks.
 
+use std::ops::Range;
+
 use super::{Document, Written};
 use crate::timeline::CutList;
 
@@ -10,10 +12,12 @@ struct Run {
     segments: u64,
 }
 
-pub fn write(document: &mut Document, cuts: &CutList) -> Written {
+/// Of the segments `listed`.
+pub fn write(document: &mut Document, cuts: &CutList, listed: Range<u32>) -> Written {
     document.create_element("SegmentTimeline").write_inner_content(|document| {
-        for (index, run) in runs(cuts).into_iter().enumerate() {
-            let start = (index == 0).then(|| cuts.start());
+        let boundaries = &cuts.boundaries[listed.start as usize..=listed.end as usize];
+        for (index, run) in runs(boundaries).into_iter().enumerate() {
+            let start = (index == 0).then(|| boundaries[0]);
             write_s(document, start, run)?;
         }
         Ok(())
@@ -38,10 +42,10 @@ fn write_s(document: &mut Document, start: Option<i64>, run: Run) -> Written {
     Ok(())
 }
 
-fn runs(cuts: &CutList) -> Vec<Run> {
+fn runs(boundaries: &[i64]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for range in cuts.ranges() {
-        let length = range.end - range.start;
+    for pair in boundaries.windows(2) {
+        let length = pair[1] - pair[0];
         match runs.last_mut() {
             Some(run) if run.length == length => run.segments += 1,
             _ => runs.push(Run { length, segments: 1 }),
@@ -88,7 +92,7 @@ mod tests {
         #[test]
         fn it_expands_to_exactly_the_cut_list(cuts in examples::cut_lists()) {
             let mut document = Document::new(Vec::new());
-            write(&mut document, &cuts).expect("memory");
+            write(&mut document, &cuts, 0..cuts.segment_count()).expect("memory");
             let xml = String::from_utf8(document.into_inner()).expect("text");
             prop_assert_eq!(expand(&xml), cuts.boundaries);
         }
@@ -96,8 +100,8 @@ mod tests {
 
     #[test]
     fn equal_lengths_are_one_run() {
-        let cuts = CutList { timescale: 1, boundaries: vec![5, 6, 7, 9, 11, 13, 14], independent: true };
-        let lengths: Vec<(i64, u64)> = runs(&cuts).iter().map(|run| (run.length, run.segments)).collect();
+        let lengths: Vec<(i64, u64)> =
+            runs(&[5, 6, 7, 9, 11, 13, 14]).iter().map(|run| (run.length, run.segments)).collect();
         assert_eq!(lengths, [(1, 2), (2, 3), (1, 1)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::adaptation_set::{self, SetId};
-use super::{Document, Written, descriptor, representation};
+use super::{Document, Scope, Written, descriptor, live, representation};
 use crate::rendition::{Rendition, VideoForm};
 use crate::timeline::FrameRate;
 
@@ -19,7 +19,7 @@ pub fn split<'a>(videos: &[&'a Rendition]) -> Vec<Vec<&'a Rendition>> {
     sets
 }
 
-pub fn write(document: &mut Document, id: SetId, members: &[&Rendition], file: &str) -> Written {
+pub fn write(document: &mut Document, id: SetId, members: &[&Rendition], scope: Scope<'_>) -> Written {
     let forms: Vec<&VideoForm> = members.iter().filter_map(|rendition| rendition.video()).collect();
     let mut element = adaptation_set::begin(document, id, "video", members);
     let largest = |side: fn(&VideoForm) -> u32| forms.iter().map(|form| side(form)).max().unwrap_or(0);
@@ -35,8 +35,9 @@ pub fn write(document: &mut Document, id: SetId, members: &[&Rendition], file: &
         if let Some(form) = forms.first() {
             descriptor::high_dynamic_range(document, &form.colour)?;
         }
-        descriptor::role(document, true)?;
-        members.iter().try_for_each(|rendition| representation::write(document, rendition, file))
+        live::producer_reference_time(document, id, scope)?;
+        descriptor::role(document, "main")?;
+        members.iter().try_for_each(|rendition| representation::write(document, rendition, scope))
     })?;
     Ok(())
 }

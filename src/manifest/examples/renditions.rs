@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::media::{Colour, Keyframe};
+use crate::media::{Colour, Disposition, Keyframe};
 use crate::rendition::{AudioForm, Bandwidth, Rendition, RenditionId, RenditionMedia, VideoForm};
 use crate::timeline::cut_list::CutTargets;
 use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, ticks_from_nanos};
@@ -110,11 +110,12 @@ pub fn copied_audio(
     let form = AudioForm {
         codec: codec.into(),
         channels,
+        objects: false,
         samples_per_frame,
         language: language.map(str::to_owned),
         label: label.into(),
         sample_rate: 48_000,
-        default: false,
+        disposition: Disposition::default(),
         kbps: 0,
     };
     Rendition {
@@ -140,17 +141,18 @@ pub fn encoded_audio(track: usize, label: &str, language: Option<&str>, default:
         copied: false,
         cuts: sound_cuts(1024),
         keyframes: Vec::new(),
-        fragments: FragmentRule::audio(48_000, 1024, TARGETS),
+        fragments: FragmentRule::constant_rate(FILM, TARGETS).sound(FILM.timescale(), 48_000, 1024),
         bandwidth: Bandwidth { peak: 170_000, average: 162_000 },
         codec_string: "mp4a.40.2".into(),
         media: RenditionMedia::Audio(AudioForm {
             codec: "aac".into(),
             channels: 2,
+            objects: false,
             sample_rate: 48_000,
             samples_per_frame: 1024,
             language: language.map(str::to_owned),
             label: label.into(),
-            default,
+            disposition: Disposition { default, ..Disposition::default() },
             kbps: 160,
         }),
     }

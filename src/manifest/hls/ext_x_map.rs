@@ -7,7 +7,11 @@ const INIT: &str = "init.mp4";
 
 /// "It applies to every Media Segment that appears after it in the Playlist until the next EXT-X-MAP tag".
 pub fn write(out: &mut String) {
-    let attributes = AttributeList::default().quoted("URI", INIT);
+    write_at(out, INIT);
+}
+
+pub fn write_at(out: &mut String, address: &str) {
+    let attributes = AttributeList::default().quoted("URI", address);
     out.push_str(&format!("#EXT-X-MAP:{attributes}\n"));
 }
 

@@ -2,6 +2,10 @@
 
 use super::attribute_list::AttributeList;
 use crate::manifest::audio_track::{AudioRendition, AudioTrack};
+use crate::rendition::AudioForm;
+
+/// "indicates that the Rendition contains audio that describes the visual content" (HLS authoring).
+const DESCRIBES_VIDEO: &str = "public.accessibility.describes-video";
 
 pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRendition, uri: &str) {
     let mut list = AttributeList::default()
@@ -12,17 +16,26 @@ pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRen
     if let Some(language) = track.language {
         list = list.quoted("LANGUAGE", language);
     }
-    let list = list
+    let mut list = list
         // "A Group MUST NOT have more than one member with a DEFAULT attribute of YES."
         .plain("DEFAULT", yes_or_no(track.default))
         // "If the AUTOSELECT attribute is present, its value MUST be YES if the value of the DEFAULT
         // attribute is YES." Members with YES "SHOULD have a combination of LANGUAGE [...] distinct from
         // those of other".
-        .plain("AUTOSELECT", yes_or_no(track.autoselect))
+        .plain("AUTOSELECT", yes_or_no(track.autoselect));
+    if track.disposition.visual_impaired {
+        list = list.quoted("CHARACTERISTICS", DESCRIBES_VIDEO);
+    }
+    let list = list
         // "All audio EXT-X-MEDIA tags SHOULD have a CHANNELS attribute."
-        .quoted("CHANNELS", &member.form.channels.to_string())
+        .quoted("CHANNELS", &channels(member.form))
         .quoted("URI", uri);
     out.push_str(&format!("#EXT-X-MEDIA:{list}\n"));
+}
+
+/// The count; "16/JOC" for joint object coding, whose parameter is that number of objects (HLS authoring).
+fn channels(form: &AudioForm) -> String {
+    if form.objects { "16/JOC".to_owned() } else { form.channels.to_string() }
 }
 
 fn yes_or_no(value: bool) -> &'static str {

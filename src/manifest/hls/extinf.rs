@@ -26,6 +26,24 @@ impl SegmentMicros {
     }
 }
 
+/// Seconds to the millisecond, for what is a promise and no measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds {
+    millis: i64,
+}
+
+impl Seconds {
+    pub fn from_millis(millis: i64) -> Self {
+        Self { millis }
+    }
+}
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.millis / 1000, self.millis % 1000)
+    }
+}
+
 impl Display for SegmentMicros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let second = i64::from(MICROS_PER_SECOND);
@@ -36,7 +54,11 @@ impl Display for SegmentMicros {
 /// "#EXTINF:<duration>,[<title>]": the comma belongs to it without a title too. "Durations SHOULD be
 /// floating-point, with enough accuracy to avoid perceptible error when segment durations are accumulated."
 pub fn write(out: &mut String, duration: SegmentMicros, segment: SegmentIndex) {
-    out.push_str(&format!("#EXTINF:{duration},\n{}.m4s\n", segment.0));
+    write_at(out, duration, format_args!("{}.m4s", segment.0));
+}
+
+pub fn write_at(out: &mut String, duration: SegmentMicros, address: impl Display) {
+    out.push_str(&format!("#EXTINF:{duration},\n{address}\n"));
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 use super::extinf::SegmentMicros;
 use crate::timeline::CutList;
 
+/// "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest integer, MUST be less
+/// than or equal to the target duration". Zero would be legal for a clip of less than half a second, and players divide
+/// by it.
+pub fn target_duration(cuts: &CutList) -> i64 {
+    SegmentMicros::of(cuts).map(SegmentMicros::rounded_seconds).max().unwrap_or(1).max(1)
+}
+
 pub fn write_head(out: &mut String, cuts: &CutList) {
-    // "The EXTINF duration of each Media Segment in the Playlist file, when rounded to the nearest integer,
-    // MUST be less than or equal to the target duration". Zero would be legal for a clip of less than half a
-    // second, and players divide by it.
-    let target = SegmentMicros::of(cuts).map(SegmentMicros::rounded_seconds).max().unwrap_or(1).max(1);
-    out.push_str(&format!("#EXT-X-TARGETDURATION:{target}\n"));
+    out.push_str(&format!("#EXT-X-TARGETDURATION:{}\n", target_duration(cuts)));
     // "MUST appear before the first Media Segment in the Playlist." Numbers in URLs are the same numbers.
     out.push_str("#EXT-X-MEDIA-SEQUENCE:0\n");
     // "If the EXT-X-PLAYLIST-TYPE value is VOD, the Playlist cannot change."

@@ -1,5 +1,5 @@
 //! HLS (RFC 8216): the multivariant playlist of a file and the media playlist of a rendition, video on
-//! demand. One file per tag, or per handful of small ones.
+//! demand and at the live edge. One file per tag, or per handful of small ones.
 //!
 //! Absent on purpose: `EXT-X-PART` beside `EXT-X-ENDLIST` (players re-request the last part for ever).
 
@@ -10,11 +10,13 @@ mod ext_x_map;
 mod ext_x_media;
 mod ext_x_stream_inf;
 mod extinf;
+mod live_playlist;
 mod media_playlist;
 mod media_playlist_tags;
 mod multivariant_playlist;
 #[cfg(test)]
 mod tests;
 
+pub use live_playlist::{LiveRendition, live_playlist};
 pub use media_playlist::media_playlist;
-pub use multivariant_playlist::multivariant;
+pub use multivariant_playlist::{live_multivariant, live_renditions, multivariant};

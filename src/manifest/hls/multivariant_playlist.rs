@@ -10,6 +10,23 @@ use crate::rendition::{Presentation, Rendition};
 /// Served as `/hls/{file}/index.m3u8`. One variant per video and audio group: the copy first, then the rungs
 /// from high to low, each with the AAC group first.
 pub fn multivariant(presentation: &Presentation, file: &str, copy: CopySelection) -> String {
+    print(presentation, copy, |rendition| format!("../../media/{file}/{}/index.m3u8", rendition.id))
+}
+
+/// Served as `/live/{file}/index.m3u8`: the encoded forms, whose cuts are fine enough for the edge.
+pub fn live_multivariant(presentation: &Presentation) -> String {
+    print(presentation, CopySelection::None, |rendition| format!("{}/index.m3u8", rendition.id))
+}
+
+/// The renditions that [`live_multivariant`] names.
+pub fn live_renditions(presentation: &Presentation) -> Vec<&Rendition> {
+    let tracks = AudioTrack::all(presentation);
+    let sound = tracks.iter().flat_map(|track| &track.renditions).map(|member| member.rendition);
+    CopySelection::None.videos(presentation).into_iter().chain(sound).collect()
+}
+
+/// `address`: of a rendition's playlist, relative to this one's own.
+fn print(presentation: &Presentation, copy: CopySelection, address: impl Fn(&Rendition) -> String) -> String {
     let videos = copy.videos(presentation);
     let tracks = AudioTrack::all(presentation);
     let groups = AudioGroup::all(&tracks);
@@ -20,12 +37,12 @@ pub fn multivariant(presentation: &Presentation, file: &str, copy: CopySelection
     basic_tags::open(&mut out, independent);
     for group in &groups {
         for (track, member) in tracks.iter().zip(&group.members) {
-            ext_x_media::write(&mut out, &group.id, track, *member, &address(file, member.rendition));
+            ext_x_media::write(&mut out, &group.id, track, *member, &address(member.rendition));
         }
     }
     for variant in variants(&videos, &groups) {
         if let Some(rendition) = variant.video.or_else(|| playlist_of_sound(&tracks, variant.audio)) {
-            variant.write(&mut out, &address(file, rendition));
+            variant.write(&mut out, &address(rendition));
         }
     }
     out
@@ -51,11 +68,6 @@ fn variants<'a>(videos: &[&'a Rendition], groups: &'a [AudioGroup<'a>]) -> Vec<V
 fn playlist_of_sound<'a>(tracks: &[AudioTrack], group: Option<&AudioGroup<'a>>) -> Option<&'a Rendition> {
     let default = tracks.iter().position(|track| track.default)?;
     Some(group?.members.get(default)?.rendition)
-}
-
-/// Relative to the multivariant playlist's own address.
-fn address(file: &str, rendition: &Rendition) -> String {
-    format!("../../media/{file}/{}/index.m3u8", rendition.id)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::ebml::{Element, Id, elements};
 use crate::media::container::colour;
 use crate::media::language::language_tag;
-use crate::media::{Colour, ContainerTrack, TrackKind};
+use crate::media::{Colour, ContainerTrack, Disposition, TrackKind};
 use crate::timeline::Nanos;
 
 const TRACK_ENTRY: Id = 0xae;
@@ -12,6 +12,10 @@ const TRACK_UID: Id = 0x73c5;
 const TRACK_TYPE: Id = 0x83;
 const FLAG_DEFAULT: Id = 0x88;
 const FLAG_FORCED: Id = 0x55aa;
+const FLAG_HEARING_IMPAIRED: Id = 0x55ab;
+const FLAG_VISUAL_IMPAIRED: Id = 0x55ac;
+const FLAG_ORIGINAL: Id = 0x55ae;
+const FLAG_COMMENTARY: Id = 0x55af;
 const DEFAULT_DURATION: Id = 0x23_e383;
 const NAME: Id = 0x536e;
 const LANGUAGE: Id = 0x22_b59c;
@@ -71,8 +75,15 @@ fn track(entry: Element<'_>) -> Option<Track> {
     // guess shown as a fact is worse than none.
     facts.language = text(LANGUAGE_BCP47).or_else(|| text(LANGUAGE)).and_then(|text| language_tag(&text));
     facts.name = text(NAME);
-    facts.default = entry.child(FLAG_DEFAULT).and_then(|child| child.flag()).unwrap_or(true);
-    facts.forced = entry.child(FLAG_FORCED).and_then(|child| child.flag()).unwrap_or(false);
+    let flag = |id| entry.child(id).and_then(|child| child.flag());
+    facts.disposition = Disposition {
+        default: flag(FLAG_DEFAULT).unwrap_or(true),
+        forced: flag(FLAG_FORCED).unwrap_or(false),
+        original: flag(FLAG_ORIGINAL).unwrap_or(false),
+        commentary: flag(FLAG_COMMENTARY).unwrap_or(false),
+        hearing_impaired: flag(FLAG_HEARING_IMPAIRED).unwrap_or(false),
+        visual_impaired: flag(FLAG_VISUAL_IMPAIRED).unwrap_or(false),
+    };
     facts.default_frame_ns = entry
         .child_unsigned(DEFAULT_DURATION)
         .and_then(|nanos| Nanos::try_from(nanos).ok())
@@ -123,10 +134,22 @@ mod tests {
     fn defaults_hold_where_elements_are_absent() {
         let track = one(&[]);
         assert_eq!(
-            (track.default, track.forced, track.language, track.default_frame_ns),
-            (true, false, None, None)
+            (track.disposition, track.language, track.default_frame_ns),
+            (Disposition { default: true, ..Disposition::default() }, None, None)
         );
         assert_eq!((track.display, track.rotation, track.colour), (None, 0, None));
+    }
+
+    #[test]
+    fn flags_say_what_a_track_is_for() {
+        let flags =
+            [FLAG_DEFAULT, FLAG_ORIGINAL, FLAG_COMMENTARY, FLAG_HEARING_IMPAIRED, FLAG_VISUAL_IMPAIRED];
+        let of = |set: Id| one(&flags.map(|id| unsigned(id, u64::from(id == set)))).disposition;
+        let none = Disposition::default();
+        assert_eq!(of(FLAG_ORIGINAL), Disposition { original: true, ..none });
+        assert_eq!(of(FLAG_COMMENTARY), Disposition { commentary: true, ..none });
+        assert_eq!(of(FLAG_HEARING_IMPAIRED), Disposition { hearing_impaired: true, ..none });
+        assert_eq!(of(FLAG_VISUAL_IMPAIRED), Disposition { visual_impaired: true, ..none });
     }
 
     #[test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::boxes::tests::{boxed, full};
 use super::*;
 use crate::media::window::tests::CountingSource;
-use crate::media::{Colour, Hdr, IndexSource};
+use crate::media::{Colour, Disposition, Hdr, IndexSource};
 
 const SECOND: Nanos = NANOS_PER_SECOND;
 const IDENTITY: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
@@ -90,7 +90,10 @@ fn a_plain_track_is_read_whole() {
     assert_eq!((all.duration_ns, all.fragmented, all.has_cover), (Some(10 * SECOND), false, false));
     let track = &all.tracks[0];
     assert_eq!((track.number, track.kind, track.codec_id.as_str()), (1, TrackKind::Video, "avc1"));
-    assert_eq!((track.default, track.forced, track.rotation), (true, false, 0));
+    assert_eq!(
+        (track.disposition, track.rotation),
+        (Disposition { default: true, ..Disposition::default() }, 0)
+    );
     assert_eq!((track.constant_rate, track.frame_count), (Some((24_000, 24_000)), Some(10)));
     assert_eq!((track.start_ns, track.end_ns), (Some(0), Some(10 * SECOND)));
     assert_eq!(track.sample_bytes, Some(1000));
@@ -171,12 +174,33 @@ fn languages_come_from_the_best_source() {
 }
 
 #[test]
+fn roles_and_characteristics_are_told() {
+    let role = |value: &[u8]| boxed(b"kind", &[&[0; 4], b"urn:mpeg:dash:role:2011\0", value, b"\0"]);
+    let said = Disposition { default: true, ..Disposition::default() };
+    for (note, expected) in [
+        (role(b"commentary"), Disposition { commentary: true, ..said }),
+        (role(b"caption"), Disposition { hearing_impaired: true, ..said }),
+        (role(b"forced-subtitle"), Disposition { forced: true, ..said }),
+        (role(b"main"), said),
+        (boxed(b"kind", &[&[0; 4], b"urn:other\0commentary\0"]), said),
+        (boxed(b"kind", &[]), said),
+        (
+            boxed(b"tagc", &[b"public.accessibility.describes-video"]),
+            Disposition { visual_impaired: true, ..said },
+        ),
+    ] {
+        let track = facts_of(&TestTrack { extra: boxed(b"udta", &[&note]), ..video() });
+        assert_eq!(track.disposition, expected);
+    }
+}
+
+#[test]
 fn names_flags_and_kinds_are_told() {
     let extra = boxed(b"udta", &[&boxed(b"name", &[b"Kommentar\0"])]);
     let track = facts_of(&TestTrack { extra, flags: 2, handler: b"sbtl", ..video() });
     assert_eq!(
-        (track.name.as_deref(), track.default, track.kind),
-        (Some("Kommentar"), false, TrackKind::Text)
+        (track.name.as_deref(), track.disposition, track.kind),
+        (Some("Kommentar"), Disposition::default(), TrackKind::Text)
     );
     assert_eq!(track.keyframes, None);
     let timecode = TestTrack { handler: b"tmcd", stbl: Vec::new(), ..video() };

@@ -5,7 +5,7 @@ use super::edit_list::EditOffset;
 use super::sample_table::SampleTable;
 use crate::media::container::colour;
 use crate::media::language::language_tag;
-use crate::media::{Colour, ContainerError, ContainerTrack, TrackKind, TrackNumber};
+use crate::media::{Colour, ContainerError, ContainerTrack, Disposition, TrackKind, TrackNumber};
 use crate::timeline::ticks::NANOS_PER_SECOND;
 use crate::timeline::{Nanos, Rounding, rescale};
 
@@ -13,6 +13,10 @@ use crate::timeline::{Nanos, Rounding, rescale};
 const MAX_NAME: usize = 1024;
 /// Chapter tracks that one track may name; it has one for titles and one for pictures.
 const MAX_CHAPTER_TRACKS: usize = 8;
+/// Boxes of user data that are looked at.
+const MAX_NOTES: usize = 64;
+const DASH_ROLES: &[u8] = b"urn:mpeg:dash:role:2011";
+const ALL_SAMPLES_FORCED: u32 = 0x8000_0000;
 /// Bytes of a VisualSampleEntry before its boxes.
 const VISUAL_SAMPLE_ENTRY: usize = 78;
 /// Macintosh language codes (QuickTime), from zero, as ISO 639-2; later ones are rare in video.
@@ -51,7 +55,6 @@ impl<'a> Track<'a> {
         let edit = EditOffset::read(trak.optional(b"edts"));
 
         let mut facts = ContainerTrack::new(u64::from(tkhd.number), kind);
-        facts.default = tkhd.enabled;
         facts.language = extended_language(mdia).or(mdhd.language);
         facts.name = name(trak);
         if let Some(entry) = stbl.optional(b"stsd").and_then(|stsd| stsd.children_after(8).intact().next()) {
@@ -61,6 +64,7 @@ impl<'a> Track<'a> {
                 facts.rotation = tkhd.rotation;
             }
         }
+        facts.disposition = disposition(trak, stbl, tkhd.enabled);
         facts.edit_offset_ns = edit_offset_ns(edit, 0, mdhd.timescale, movie.timescale);
         if kind != TrackKind::Other && !movie.fragmented {
             let table = SampleTable::parse(stbl, mdhd.timescale, mdhd.duration)?;
@@ -176,6 +180,53 @@ fn kind(hdlr: Mp4Box<'_>) -> Result<TrackKind, ContainerError> {
 /// QuickTime's user data `name`: the title a person gave the track.
 fn name(trak: Mp4Box<'_>) -> Option<String> {
     text(trak.optional(b"udta")?.optional(b"name")?.body, MAX_NAME)
+}
+
+/// What roles and characteristics say of the track: `kind` (8.10.4) with values of DASH's scheme, QuickTime's `tagc`
+/// with Apple's names, and for timed text the display flags of its sample entry (3GPP TS 26.245, 5.16).
+fn disposition(trak: Mp4Box<'_>, stbl: Mp4Box<'_>, enabled: bool) -> Disposition {
+    let mut said =
+        Disposition { default: enabled, forced: all_samples_forced(stbl), ..Disposition::default() };
+    let notes = trak.optional(b"udta").into_iter().flat_map(|udta| udta.children().intact());
+    for note in notes.take(MAX_NOTES) {
+        match &note.kind {
+            b"kind" => take_role(&mut said, note.body),
+            b"tagc" => take_characteristic(&mut said, note.body),
+            _ => {}
+        }
+    }
+    said
+}
+
+fn all_samples_forced(stbl: Mp4Box<'_>) -> bool {
+    let entry = stbl.optional(b"stsd").and_then(|stsd| stsd.children_after(8).intact().next());
+    entry.filter(|entry| entry.kind == *b"tx3g").is_some_and(|entry| {
+        let mut fields = entry.fields("tx3g");
+        fields.skip(8).and_then(|()| fields.u32()).is_ok_and(|flags| flags & ALL_SAMPLES_FORCED != 0)
+    })
+}
+
+fn take_role(said: &mut Disposition, kind: &[u8]) {
+    let mut strings = kind.get(4..).unwrap_or_default().split(|&byte| byte == 0);
+    if strings.next() != Some(DASH_ROLES) {
+        return;
+    }
+    match strings.next().unwrap_or_default() {
+        b"commentary" => said.commentary = true,
+        b"forced-subtitle" | b"forced_subtitle" => said.forced = true,
+        b"caption" => said.hearing_impaired = true,
+        b"description" => said.visual_impaired = true,
+        _ => {}
+    }
+}
+
+fn take_characteristic(said: &mut Disposition, name: &[u8]) {
+    match name {
+        b"public.accessibility.describes-video" => said.visual_impaired = true,
+        b"public.accessibility.describes-music-and-sound" => said.hearing_impaired = true,
+        b"public.subtitles.forced-only" => said.forced = true,
+        _ => {}
+    }
 }
 
 /// `colr` of type `nclx` (12.1.5), or QuickTime's `nclc` without the range.

@@ -104,6 +104,10 @@ pub fn parser(codec: &str) -> Result<&'static str, Failure> {
         "vp9" => "vp9parse ! video/x-vp9,alignment=super-frame",
         "aac" => "aacparse ! audio/mpeg,mpegversion=4,stream-format=raw",
         "opus" => "opusparse",
+        "ac3" => "ac3parse",
+        // Six blocks to a sample, dependent substreams among them (ETSI TS 102 366 annex F.1).
+        "eac3" => "ac3parse ! audio/x-eac3,alignment=iec61937",
+        "flac" => "flacparse",
         other => return Err(failure::setup(other, "cannot be carried in CMAF")),
     })
 }

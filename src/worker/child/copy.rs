@@ -140,7 +140,10 @@ pub fn audio(
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     let cut_ns = nanos_from_ticks(cut, work.sample_rate);
     let from_ns = (spec.start != SegmentIndex(0)).then(|| (cut_ns - AUDIO_BACK_OFF_NS).max(0));
-    let (pipeline, sink) = start(file, spec, parser(&work.codec)?, from_ns)?;
+    // Packets go on as they are where the container has them whole: opusparse changes the first and the last one.
+    let whole = work.codec == "opus" && spec.input.container != Container::MpegTs;
+    let parser = if whole { "identity" } else { parser(&work.codec)? };
+    let (pipeline, sink) = start(file, spec, parser, from_ns)?;
     let frame = work.lattice.samples;
     let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame), spec.start)
         .ok_or_else(|| beyond(spec))?

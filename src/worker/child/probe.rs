@@ -11,8 +11,8 @@ use super::{scan, sink};
 use crate::media::codec_string::{codec_string, vp9_config, vp9_level};
 use crate::media::container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 use crate::media::{
-    AudioTrack, Container, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts, VideoTrack,
-    matroska, mp4, rate, sniff,
+    AudioTrack, Container, Disposition, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts,
+    VideoTrack, ac3, flac, matroska, mp4, rate, sniff,
 };
 use crate::timeline::{FrameRate, Nanos};
 use crate::worker::protocol::{Failure, FailureKind, Input, Report};
@@ -173,7 +173,7 @@ fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
     }
     let rank = |track: &Track| {
         let header = headers.tracks.iter().find(|header| header.number == track.number);
-        let default = header.map_or(track.selected, |header| header.default);
+        let default = header.map_or(track.selected, |header| header.disposition.default);
         let caps = track.caps.as_ref().unwrap_or(&track.container_caps);
         let int = |field| caps.structure(0).and_then(|s| s.get::<i32>(field).ok()).unwrap_or(0);
         let pixels = i64::from(int("width")) * i64::from(int("height"));
@@ -209,12 +209,18 @@ fn track_facts(
         .or(measured)
         .or(duration)
         .unwrap_or(start_ns);
+    let title = header.and_then(|header| header.name.clone()).or_else(|| track.title.clone());
+    let undescribed = Disposition { default: track.selected, ..Disposition::default() };
+    let disposition = header.map_or(undescribed, |header| header.disposition);
     TrackFacts {
         number: track.number,
         language: header.and_then(|header| header.language.clone()).or_else(|| track.language.clone()),
-        title: header.and_then(|header| header.name.clone()).or_else(|| track.title.clone()),
-        default: header.map_or(track.selected, |header| header.default),
-        forced: header.is_some_and(|header| header.forced),
+        disposition: match track.kind {
+            Kind::Video => disposition,
+            Kind::Audio => disposition.of_audio(title.as_deref()),
+            Kind::Text => disposition.of_text(title.as_deref()),
+        },
+        title,
         edit_offset_ns,
         start_ns,
         end_ns: end.max(start_ns),
@@ -323,15 +329,23 @@ fn audio_track(facts: TrackFacts, track: &Track) -> AudioTrack {
         let value = |caps: &gst::Caps| caps.structure(0).and_then(|s| s.get::<i32>(field).ok());
         value(caps).or_else(|| value(&track.container_caps)).unwrap_or(0)
     };
+    let dolby = match track.codec.as_str() {
+        "ac3" => ac3::ac3(&track.first_packet),
+        "eac3" => ac3::eac3(&track.first_packet),
+        _ => None,
+    };
     let channels = u8::try_from(int("channels")).unwrap_or(2).max(1);
+    let channels = dolby.as_ref().map_or(channels, |dolby| dolby.channels);
     let sample_rate = u32::try_from(int("rate")).ok().filter(|rate| *rate > 0).unwrap_or(48_000);
     let codec_config = match track.codec.as_str() {
         "opus" => opus_head(caps).or_else(|| opus_head(&track.container_caps)).unwrap_or_default(),
+        "ac3" | "eac3" => dolby.as_ref().map_or_else(Vec::new, |dolby| dolby.config.clone()),
+        "flac" => stream_info(caps).or_else(|| stream_info(&track.container_caps)).unwrap_or_default(),
         _ => configuration(track, (0, 0), FrameRate { num: 25, den: 1 }, 8),
     };
     let seconds = (track.last_end.unwrap_or(0) - track.first_pts.unwrap_or(0)) as f64 / 1e9;
     let known = track.packets.len() > 10 && seconds > 0.2 && facts.end_ns - facts.start_ns < 20_000_000_000;
-    let lattice = frame_lattice(track, sample_rate);
+    let lattice = frame_lattice(track, sample_rate, &codec_config);
     AudioTrack {
         profile: caps.structure(0).and_then(|s| s.get::<String>("profile").ok()),
         channels,
@@ -339,6 +353,7 @@ fn audio_track(facts: TrackFacts, track: &Track) -> AudioTrack {
         sample_rate,
         samples_per_frame: lattice.map_or(0, |(samples, _)| samples),
         frame_phase_ns: lattice.map_or(facts.start_ns, |(_, phase_ns)| phase_ns - facts.edit_offset_ns),
+        objects: dolby.is_some_and(|dolby| dolby.objects),
         codec_string: codec_string(&track.codec, &codec_config),
         codec_config,
         bitrate: if known { (track.bytes as f64 * 8.0 / seconds) as u32 } else { 0 },
@@ -348,25 +363,38 @@ fn audio_track(facts: TrackFacts, track: &Track) -> AudioTrack {
     }
 }
 
-/// OpusHead behind its magic, from the caps' stream header or the container's codec data.
-fn opus_head(caps: &gst::Caps) -> Option<Vec<u8>> {
+/// The first packet of the caps' stream header, or the container's codec data.
+fn header(caps: &gst::Caps) -> Option<Vec<u8>> {
     let structure = caps.structure(0)?;
     let header = structure
         .get::<gst::Array>("streamheader")
         .ok()
         .and_then(|headers| headers.iter().next().and_then(|value| value.get::<gst::Buffer>().ok()));
     let buffer: gst::Buffer = header.or_else(|| structure.get::<gst::Buffer>("codec_data").ok())?;
-    let bytes = sink::bytes_of(&buffer).ok()?;
+    sink::bytes_of(&buffer).ok()
+}
+
+fn stream_info(caps: &gst::Caps) -> Option<Vec<u8>> {
+    flac::stream_info(&header(caps)?).map(<[u8]>::to_vec)
+}
+
+/// OpusHead behind its magic.
+fn opus_head(caps: &gst::Caps) -> Option<Vec<u8>> {
+    let bytes = header(caps)?;
     Some(bytes.strip_prefix(b"OpusHead").map_or(bytes.clone(), <[u8]>::to_vec))
 }
 
 /// Samples of one codec frame where all have the same length, and where one of them starts (buffer PTS).
-fn frame_lattice(track: &Track, sample_rate: u32) -> Option<(u32, Nanos)> {
-    // Lossless and Vorbis frames vary in length even where the first ones do not.
-    if matches!(track.codec.as_str(), "pcm" | "vorbis" | "flac" | "alac" | "alaw" | "mulaw" | "adpcm") {
+fn frame_lattice(track: &Track, sample_rate: u32, config: &[u8]) -> Option<(u32, Nanos)> {
+    let times: Vec<Nanos> = track.packets.iter().map(|packet| packet.pts).collect();
+    // Lossless and Vorbis frames vary in length even where the first ones do not; only FLAC says that it does not.
+    if track.codec == "flac" {
+        let samples = flac::block_samples(config)?;
+        return rate::frame_phase(&times, sample_rate, samples).map(|phase_ns| (samples, phase_ns));
+    }
+    if matches!(track.codec.as_str(), "pcm" | "vorbis" | "alac" | "alaw" | "mulaw" | "adpcm") {
         return None;
     }
-    let times: Vec<Nanos> = track.packets.iter().map(|packet| packet.pts).collect();
     rate::frame_lattice(&times, sample_rate)
 }
 

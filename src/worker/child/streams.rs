@@ -98,7 +98,7 @@ pub fn is_bitmap(codec: &str) -> bool {
 /// The parser that reveals a coded stream's facts; nothing for streams whose container tells them.
 pub fn revealing_parser(codec: &str) -> Option<&'static str> {
     Some(match codec {
-        "h264" | "h265" | "aac" => return super::chains::parser(codec).ok(),
+        "h264" | "h265" | "aac" | "ac3" | "eac3" => return super::chains::parser(codec).ok(),
         "av1" => "av1parse",
         "vp9" => "vp9parse",
         "mpeg1" | "mpeg2" => "mpegvideoparse",
@@ -106,7 +106,6 @@ pub fn revealing_parser(codec: &str) -> Option<&'static str> {
         "mjpeg" => "jpegparse",
         "aac_latm" => "aacparse",
         "mp1" | "mp2" | "mp3" => "mpegaudioparse",
-        "ac3" | "eac3" => "ac3parse",
         "dts" => "dcaparse",
         "opus" => "opusparse",
         "flac" => "flacparse",

@@ -9,7 +9,7 @@ use gstreamer::prelude::*;
 
 use super::source::SourceBytes;
 use super::streams::{self, Kind};
-use super::{demux, failure};
+use super::{demux, failure, sink};
 use crate::media::{Container, TrackNumber};
 use crate::timeline::{NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind};
@@ -33,6 +33,8 @@ pub struct Track {
     pub first_pts: Option<Nanos>,
     pub last_end: Option<Nanos>,
     pub bytes: u64,
+    /// The first packet itself, of sound whose frames alone say what a decoder has to know.
+    pub first_packet: Vec<u8>,
     /// Its packets are enough, or the beginning has been read: packets only move the end now.
     enough: bool,
 }
@@ -62,6 +64,8 @@ const ENOUGH_AUDIO_NS: Nanos = 2 * NANOS_PER_SECOND;
 const MAX_PACKETS: usize = 1200;
 /// A survey reads no more than this from the beginning.
 const MAX_BYTES: u64 = 48 << 20;
+/// An access unit of E-AC-3 has eight substreams of 4 kB at the most.
+const MAX_FIRST_PACKET: usize = 32 << 10;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The end of a track is looked for in the last seconds of the source.
 const TAIL_NS: Nanos = 8 * NANOS_PER_SECOND;
@@ -207,6 +211,7 @@ fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks:
             first_pts: None,
             last_end: None,
             bytes: 0,
+            first_packet: Vec::new(),
             enough: false,
         });
         drop(known);
@@ -243,6 +248,9 @@ fn note(end: &gst::Pad, tracks: Tracks, index: usize) {
 
 fn note_packet(track: &mut Track, buffer: &gst::Buffer) {
     track.bytes += buffer.size() as u64;
+    if track.first_packet.is_empty() && track.kind == Kind::Audio && buffer.size() <= MAX_FIRST_PACKET {
+        track.first_packet = sink::bytes_of(buffer).unwrap_or_default();
+    }
     // AVI knows decode times only; they will do to tell a rate and an end by.
     let Some(pts) = buffer.pts().or(buffer.dts()).map(|time| time.nseconds() as Nanos) else {
         return;

@@ -4,6 +4,7 @@ use tokio::sync::broadcast::Receiver;
 
 use super::*;
 use crate::isobmff::Fragment;
+use crate::media::Disposition;
 use crate::rendition::{AudioForm, Bandwidth, RenditionId, RenditionMedia};
 use crate::timeline::{CutList, FragmentRule, SegmentIndex};
 
@@ -13,11 +14,12 @@ fn rendition() -> Rendition {
     let sound = AudioForm {
         codec: "aac".into(),
         channels: 2,
+        objects: false,
         sample_rate: 48_000,
         samples_per_frame: 1024,
         language: None,
         label: "Sound".into(),
-        default: true,
+        disposition: Disposition::default(),
         kbps: 160,
     };
     Rendition {
@@ -26,7 +28,7 @@ fn rendition() -> Rendition {
         copied: false,
         cuts: CutList { timescale: 48_000, boundaries: vec![0, 96_000, 192_000], independent: true },
         keyframes: Vec::new(),
-        fragments: FragmentRule { first: 4096, part: 16_384 },
+        fragments: FragmentRule::fixed(4096, 16_384),
         bandwidth: Bandwidth::default(),
         codec_string: "mp4a.40.2".into(),
         media: RenditionMedia::Audio(sound),

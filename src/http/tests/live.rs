@@ -1,0 +1,145 @@
+//! The live edge over HTTP, at places that the test chooses.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::film::{AUDIO, VIDEO};
+use super::fixture::{Service, service};
+use crate::base::ids::FileId;
+use crate::encoder::{LiveStatus, StreamError};
+use crate::timeline::NANOS_PER_SECOND;
+
+const SECOND: i64 = NANOS_PER_SECOND;
+
+/// Stands still at `position_ns`, since nothing more is made.
+fn at(position_ns: i64) -> Option<LiveStatus> {
+    Some(LiveStatus {
+        begun_ns: 0,
+        position_ns,
+        made_ns: position_ns,
+        end_ns: 400 * SECOND,
+        at: Instant::now(),
+        clock: [(0, SystemTime::UNIX_EPOCH)].into(),
+        ended: false,
+    })
+}
+
+async fn live(status: Option<LiveStatus>) -> (Service, FileId) {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    service.streams.live_edge.send_replace(status);
+    (service, id)
+}
+
+#[tokio::test]
+async fn opening_the_edge_starts_it_and_joining_does_not() {
+    let (service, id) = live(None).await;
+    let index = service.get(&format!("/live/{id}/index.m3u8")).await;
+    assert_eq!((index.status.as_u16(), index.header("content-type")), (200, "application/vnd.apple.mpegurl"));
+    assert!(index.text().contains(&format!("\n{VIDEO}/index.m3u8\n")), "{}", index.text());
+    assert_eq!(service.streams.started.lock().unwrap().len(), 1);
+    assert!(service.streams.started.lock().unwrap()[0].live);
+    service.streams.live_edge.send_replace(at(SECOND));
+    service.get(&format!("/live/{id}/index.m3u8")).await;
+    assert_eq!(service.streams.started.lock().unwrap().len(), 1);
+    // Somebody who only looks starts nothing.
+    service.streams.live_edge.send_replace(None);
+    service.ask("HEAD", &format!("/live/{id}/index.m3u8"), &[], "").await;
+    assert_eq!(service.streams.started.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_playlist_ends_where_the_edge_is() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    let reply = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await;
+    let text = reply.text();
+    assert_eq!((reply.status.as_u16(), reply.header("cache-control")), (200, "no-cache"), "{text}");
+    assert!(text.contains("#EXT-X-PRELOAD-HINT:TYPE=PART,") && !text.contains("ENDLIST"), "{text}");
+    assert_eq!(*service.streams.watched.lock().unwrap(), [AUDIO]);
+}
+
+#[tokio::test]
+async fn a_reload_waits_for_what_it_asks_for() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    let text = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await.text().to_owned();
+    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).expect("a hint");
+    let name = hint.rsplit('/').next().and_then(|name| name.strip_suffix(".m4s\"")).expect("a name");
+    let (segment, part) = name.split_once('.').expect("a part");
+    let path = format!("/live/{id}/{AUDIO}/index.m3u8?_HLS_msn={segment}&_HLS_part={part}");
+    let waiting = service.get(&path);
+    tokio::pin!(waiting);
+    tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.err().expect("nothing new yet");
+    service.streams.live_edge.send_replace(at(21 * SECOND));
+    let reply = waiting.await;
+    assert!(reply.text().contains(&format!("{segment}.{part}.m4s\",INDEPENDENT=YES")), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn an_edge_that_moves_by_itself_is_waited_for_by_the_clock() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    let moving = at(20 * SECOND).map(|status| LiveStatus { made_ns: 60 * SECOND, ..status });
+    service.streams.live_edge.send_replace(moving);
+    let text = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await.text().to_owned();
+    let parts = |text: &str| text.matches("#EXT-X-PART:").count();
+    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).expect("a hint");
+    let name = hint.rsplit('/').next().and_then(|name| name.strip_suffix(".m4s\"")).expect("a name");
+    let (segment, part) = name.split_once('.').expect("a part");
+    let path = format!("/live/{id}/{AUDIO}/index.m3u8?_HLS_msn={segment}&_HLS_part={part}");
+    let later = service.get(&path).await;
+    assert!(parts(later.text()) > parts(&text) || later.text() != text);
+}
+
+#[tokio::test]
+async fn what_no_client_means_is_refused() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    for (query, status) in [
+        ("_HLS_part=1", 400),
+        ("_HLS_msn=4000", 400),
+        ("_HLS_msn=99999999999999999999", 400),
+        ("_HLS_msn=-1", 400),
+        ("_HLS_msn=x&_HLS_part=0", 400),
+        ("_HLS_msn=0&_HLS_part=y", 400),
+        ("_HLS_msn=0&_HLS_msn=1", 400),
+        ("_HLS_skip=perhaps", 400),
+        ("_HLS_skip=YES", 200),
+        ("_HLS_msn=0&_HLS_part=4294967295", 200),
+        ("_HLS_unknown=7", 200),
+    ] {
+        let reply = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8?{query}")).await;
+        assert_eq!(reply.status.as_u16(), status, "{query}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_watches_a_reload_is_told_so() {
+    let (service, id) = live(None).await;
+    let reply = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8")).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "not-live"));
+    let unknown = service.get(&format!("/live/{id}/v9-000000000000/index.m3u8")).await;
+    assert_eq!(unknown.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn a_live_edge_that_fails_ends_with_an_error() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    *service.streams.failure.lock().unwrap() = Some(StreamError::Offline("the NAS is away".into()));
+    let reply = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8?_HLS_msn=3")).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (503, "offline"));
+}
+
+#[tokio::test]
+async fn at_the_end_of_the_film_the_list_ends_and_nobody_waits() {
+    let ended = at(400 * SECOND).map(|status| LiveStatus { ended: true, ..status });
+    let (service, id) = live(ended).await;
+    let reply = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8?_HLS_msn=9999&_HLS_part=1")).await;
+    assert!(reply.text().ends_with("#EXT-X-ENDLIST\n"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn the_description_names_our_own_clock() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    let reply = service.get(&format!("/live/{id}/manifest.mpd")).await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "application/dash+xml"));
+    assert!(reply.text().contains("type=\"dynamic\"") && reply.text().contains("../../live/time"));
+    let time = service.get("/live/time").await;
+    assert_eq!((time.status.as_u16(), time.header("cache-control")), (200, "no-store"));
+    assert!(time.text().starts_with("20") && time.text().ends_with('Z'), "{}", time.text());
+}

@@ -1,0 +1,277 @@
+//! The media playlist of one rendition at the live edge: low-latency HLS (RFC 8216bis).
+//!
+//! Invariant: everything that a client may rely on between two reloads (part target, hold-backs, target duration) is a
+//! function of the rendition and its fellows alone, never of the moment.
+
+use super::attribute_list::AttributeList;
+use super::extinf::{Seconds, SegmentMicros};
+use super::{ext_x_map, extinf, media_playlist_tags};
+use crate::manifest::{LiveEdge, date_time};
+use crate::rendition::Rendition;
+use crate::timeline::{CutList, Nanos, Rounding, SegmentIndex, nanos_from_ticks, rescale};
+
+/// EXT-X-SKIP needs it (section 8).
+const VERSION: u32 = 9;
+const MILLIS_PER_SECOND: u32 = 1000;
+const MICROS_PER_SECOND: u32 = 1_000_000;
+/// "PART-HOLD-BACK [...] MUST be at least twice the Part Target Duration [...] SHOULD be at least three times".
+const PART_HOLD_BACK_PARTS: i64 = 3;
+/// "HOLD-BACK [...] MUST be at least three times the Target Duration."
+const HOLD_BACK_TARGETS: i64 = 3;
+/// "CAN-SKIP-UNTIL [...] MUST be at least six times the Target Duration."
+const SKIP_TARGETS: i64 = 6;
+/// Whole segments that have their parts listed beside them: "Partial Segments SHOULD be removed when they are greater
+/// than three Target Durations from the end", of which the segment that is being made is one.
+const WITH_PARTS: u32 = 2;
+
+/// A rendition among those that are offered with it.
+pub struct LiveRendition<'a> {
+    pub rendition: &'a Rendition,
+    /// All that the multivariant playlist names, this one included or not.
+    pub all: &'a [&'a Rendition],
+    /// Of the file, as it stands in addresses.
+    pub file: &'a str,
+}
+
+/// Served as `/live/{file}/{rendition}/index.m3u8`. With `skip` the older segments are left out, where there are enough
+/// of them (`_HLS_skip=YES`).
+pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> String {
+    let LiveRendition { rendition, .. } = live;
+    let cuts = &rendition.cuts;
+    let listed = edge.listed(rendition);
+    let target = media_playlist_tags::target_duration(cuts);
+    let end = end_of_list(live, edge);
+    let since = |seconds: i64| end - seconds * i64::from(cuts.timescale);
+    let ended = |segment: u32, before: i64| cuts.boundaries[segment as usize + 1] <= before;
+    let skipped = match skip && !edge.ended {
+        true => listed
+            .segments
+            .clone()
+            .take_while(|&segment| ended(segment, since(SKIP_TARGETS * target)))
+            .count() as u32,
+        false => 0,
+    };
+
+    let mut out = String::new();
+    out.push_str(&format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n"));
+    if cuts.independent {
+        out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    out.push_str(&format!("#EXT-X-TARGETDURATION:{target}\n"));
+    write_server_control(&mut out, live, target);
+    out.push_str(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", listed.segments.start));
+    if skipped > 0 {
+        out.push_str(&format!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n"));
+    } else {
+        ext_x_map::write_at(&mut out, &address(live, "init.mp4"));
+    }
+
+    let durations: Vec<SegmentMicros> = SegmentMicros::of(cuts).collect();
+    let first = listed.segments.start + skipped;
+    for segment in first..listed.segments.end {
+        write_date_time(&mut out, cuts, edge, segment, segment == first);
+        if !edge.ended && segment + WITH_PARTS >= listed.segments.end {
+            write_parts(&mut out, live, segment, u32::MAX);
+        }
+        extinf::write_at(&mut out, durations[segment as usize], address(live, &format!("{segment}.m4s")));
+    }
+    if edge.ended {
+        media_playlist_tags::write_end(&mut out);
+        return out;
+    }
+    let growing = listed.segments.end;
+    if growing < cuts.segment_count() {
+        write_date_time(&mut out, cuts, edge, growing, listed.segments.is_empty());
+        write_parts(&mut out, live, growing, listed.parts);
+        // "A server MAY add an EXT-X-PRELOAD-HINT": players that wait for it wait for the part itself.
+        let hint = AttributeList::default()
+            .plain("TYPE", "PART")
+            .quoted("URI", &address(live, &format!("{growing}.{}.m4s", listed.parts)));
+        out.push_str(&format!("#EXT-X-PRELOAD-HINT:{hint}\n"));
+    }
+    write_reports(&mut out, live, edge);
+    out
+}
+
+/// The longest part of a rendition in milliseconds, rounded up: `EXT-X-PART-INF` is a constant of the playlist.
+fn part_target_ms(rendition: &Rendition) -> i64 {
+    rescale(rendition.fragments.longest_part(), rendition.cuts.timescale, MILLIS_PER_SECOND, Rounding::Ceil)
+}
+
+/// Where parts and segments end that are listed, in ticks.
+fn end_of_list(live: &LiveRendition<'_>, edge: &LiveEdge) -> i64 {
+    let listed = edge.listed(live.rendition);
+    let cuts = &live.rendition.cuts;
+    match (listed.parts, cuts.range(SegmentIndex(listed.segments.end))) {
+        (1.., Some(segment)) => live.rendition.fragments.part_end(&segment, listed.parts - 1),
+        _ => cuts.boundaries[listed.segments.end as usize],
+    }
+}
+
+fn write_server_control(out: &mut String, live: &LiveRendition<'_>, target: i64) {
+    // One distance from the edge for all renditions: sound and picture start together.
+    let longest_part = live.all.iter().map(|rendition| part_target_ms(rendition)).max().unwrap_or(0);
+    let part_target = part_target_ms(live.rendition);
+    let control = AttributeList::default()
+        .plain("CAN-BLOCK-RELOAD", "YES")
+        .plain("PART-HOLD-BACK", Seconds::from_millis(PART_HOLD_BACK_PARTS * longest_part.max(part_target)))
+        .plain("HOLD-BACK", Seconds::from_millis(HOLD_BACK_TARGETS * target * 1000))
+        .plain("CAN-SKIP-UNTIL", Seconds::from_millis(SKIP_TARGETS * target * 1000));
+    out.push_str(&format!("#EXT-X-SERVER-CONTROL:{control}\n"));
+    out.push_str(&format!("#EXT-X-PART-INF:PART-TARGET={}\n", Seconds::from_millis(part_target)));
+}
+
+/// "EXT-X-PROGRAM-DATE-TIME [...] associates the first sample of a Media Segment with an absolute date": at the first
+/// segment, and where the edge has waited.
+fn write_date_time(out: &mut String, cuts: &CutList, edge: &LiveEdge, segment: u32, first: bool) {
+    let nanos = |boundary: u32| nanos_from_ticks(cuts.boundaries[boundary as usize], cuts.timescale);
+    let start_ns: Nanos = nanos(segment);
+    if first || segment > 0 && edge.waited_between(nanos(segment - 1) + 1..start_ns + 1) {
+        out.push_str(&format!("#EXT-X-PROGRAM-DATE-TIME:{}\n", date_time::utc(edge.unix_ns(start_ns))));
+    }
+}
+
+/// Up to `count` parts of a segment.
+fn write_parts(out: &mut String, live: &LiveRendition<'_>, segment: u32, count: u32) {
+    let (cuts, rule) = (&live.rendition.cuts, live.rendition.fragments);
+    let Some(range) = cuts.range(SegmentIndex(segment)) else { return };
+    let micros = |tick: i64| rescale(tick - cuts.start(), cuts.timescale, MICROS_PER_SECOND, Rounding::Floor);
+    let mut start = range.start;
+    for part in 0..rule.part_count(&range).min(count) {
+        let end = rule.part_end(&range, part);
+        let mut list = AttributeList::default()
+            .plain("DURATION", SegmentMicros(micros(end) - micros(start)))
+            .quoted("URI", &address(live, &format!("{segment}.{part}.m4s")));
+        // Every frame of sound can be started at; of pictures the first of a segment.
+        if live.rendition.audio().is_some() || part == 0 && cuts.independent {
+            list = list.plain("INDEPENDENT", "YES");
+        }
+        out.push_str(&format!("#EXT-X-PART:{list}\n"));
+        start = end;
+    }
+}
+
+/// Where the other renditions are: a client that switches asks for the right part at once.
+fn write_reports(out: &mut String, live: &LiveRendition<'_>, edge: &LiveEdge) {
+    for other in live.all.iter().filter(|other| other.id != live.rendition.id) {
+        let listed = edge.listed(other);
+        let last = match listed.parts.checked_sub(1) {
+            Some(part) => Some((listed.segments.end, part)),
+            None => listed.segments.end.checked_sub(1).and_then(|segment| {
+                let range = other.cuts.range(SegmentIndex(segment))?;
+                Some((segment, other.fragments.part_count(&range) - 1))
+            }),
+        };
+        if let Some((segment, part)) = last {
+            let report = AttributeList::default()
+                .quoted("URI", &format!("../{}/index.m3u8", other.id))
+                .plain("LAST-MSN", segment)
+                .plain("LAST-PART", part);
+            out.push_str(&format!("#EXT-X-RENDITION-REPORT:{report}\n"));
+        }
+    }
+}
+
+/// Relative to the playlist's own address; the same files as on demand.
+fn address(live: &LiveRendition<'_>, name: &str) -> String {
+    format!("../../../media/{}/{}/{name}", live.file, live.rendition.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::golden::{self, FILE};
+    use crate::manifest::{ClockPoint, examples};
+    use crate::timeline::NANOS_PER_SECOND;
+    use proptest::prelude::*;
+
+    fn edge(position_s: f64) -> LiveEdge {
+        let position_ns = (position_s * NANOS_PER_SECOND as f64) as Nanos;
+        // 2026-01-02T03:04:05Z
+        let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
+        LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended: false, clock }
+    }
+
+    fn playlists(edge: &LiveEdge, skip: bool) -> Vec<(String, String)> {
+        let film = examples::two_languages();
+        let all: Vec<&Rendition> =
+            film.renditions().map(AsRef::as_ref).filter(|rendition| !rendition.copied).collect();
+        let print = |rendition: &&Rendition| {
+            let live = LiveRendition { rendition, all: &all, file: FILE };
+            (rendition.id.kind().to_owned(), live_playlist(&live, edge, skip))
+        };
+        all.iter().map(print).collect()
+    }
+
+    #[test]
+    fn as_the_edge_moves() {
+        for (name, position_s) in [("begin", 1.03), ("middle", 7.4)] {
+            for (kind, text) in
+                playlists(&edge(position_s), false).into_iter().filter(|(kind, _)| kind != "v360")
+            {
+                golden::check(&format!("live_{name}.{kind}.m3u8"), &text);
+            }
+        }
+        let ended = LiveEdge { ended: true, ..edge(14.1) };
+        golden::check("live_end.v720.m3u8", &playlists(&ended, false)[1].1);
+    }
+
+    #[test]
+    fn what_is_old_is_skipped_where_that_is_asked_for() {
+        let whole = &playlists(&edge(13.9), false)[0].1;
+        let short = &playlists(&edge(13.9), true)[0].1;
+        golden::check("live_delta.v1080.m3u8", short);
+        let skipped: usize = short
+            .lines()
+            .find_map(|line| line.strip_prefix("#EXT-X-SKIP:SKIPPED-SEGMENTS="))
+            .and_then(|count| count.parse().ok())
+            .expect("some are");
+        let segments = |text: &str| text.lines().filter(|line| line.starts_with("#EXTINF")).count();
+        assert_eq!(segments(short) + skipped, segments(whole));
+        assert!(!playlists(&edge(5.0), true)[0].1.contains("SKIP:"), "there is not enough to skip");
+    }
+
+    #[test]
+    fn where_the_edge_waited_the_time_of_day_is_said_again() {
+        let mut waited = edge(7.4);
+        waited.clock.push(ClockPoint { position_ns: 3_000_000_000, unix_ns: 1_767_323_100_000_000_000 });
+        let text = &playlists(&waited, false)[0].1;
+        let dates: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).collect();
+        assert_eq!(dates, ["2026-01-02T03:04:05.000Z", "2026-01-02T03:05:01.004Z"]);
+    }
+
+    fn decimal(line: &str, prefix: &str) -> Option<i64> {
+        let value = line.strip_prefix(prefix)?.split(',').next()?;
+        Some((value.parse::<f64>().ok()? * 1e6).round() as i64)
+    }
+
+    proptest! {
+        #[test]
+        fn parts_add_up_to_their_segments_and_none_is_longer_than_promised(
+            position_ms in 0i64..14_500,
+        ) {
+            for (_, text) in playlists(&edge(position_ms as f64 / 1e3), false) {
+                let target = text
+                    .lines()
+                    .find_map(|line| decimal(line, "#EXT-X-PART-INF:PART-TARGET="))
+                    .expect("a target");
+                let (mut parts, mut sum) = (Vec::new(), 0);
+                for line in text.lines() {
+                    if let Some(micros) = decimal(line, "#EXT-X-PART:DURATION=") {
+                        prop_assert!(micros <= target);
+                        parts.push(micros);
+                        sum += micros;
+                    }
+                    if let Some(micros) = decimal(line, "#EXTINF:") {
+                        prop_assert!(parts.is_empty() || sum == micros);
+                        let all_but_last = &parts[..parts.len().saturating_sub(1)];
+                        prop_assert!(all_but_last.iter().all(|part| part * 100 >= target * 85));
+                        parts.clear();
+                        sum = 0;
+                    }
+                }
+            }
+        }
+    }
+}
