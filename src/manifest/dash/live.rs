@@ -12,6 +12,9 @@ const HTTP_XSDATE: &str = "urn:mpeg:dash:utc:http-xsdate:2014";
 const CLOCK: &str = "../../live/time";
 /// Milliseconds behind the edge at which a client plays.
 const TARGET_LATENCY_MS: u32 = 1500;
+/// For clients that go by the end of the list and not by the clock (Shaka): the segment that is being made is listed, so
+/// they take the present for up to a segment later than it is.
+pub const PRESENTATION_DELAY: &str = "PT3S";
 const MIN_LATENCY_MS: u32 = 750;
 const MAX_LATENCY_MS: u32 = 6000;
 

@@ -77,6 +77,7 @@ fn write(
                 .with_attribute(("publishTime", live::time_of_day(edge, begun_ns).as_str()))
                 .with_attribute(("minimumUpdatePeriod", MINIMUM_UPDATE_PERIOD))
                 .with_attribute(("timeShiftBufferDepth", depth.to_string().as_str()))
+                .with_attribute(("suggestedPresentationDelay", live::PRESENTATION_DELAY))
         }
     };
     element = element.with_attribute(("minBufferTime", MIN_BUFFER_TIME));

@@ -1,8 +1,9 @@
 //! Whole descriptions, against golden files.
 
-use super::mpd;
+use super::{live_mpd, mpd};
 use crate::manifest::golden::{self, FILE};
-use crate::manifest::{CopySelection, examples};
+use crate::manifest::{ClockPoint, CopySelection, LiveEdge, examples};
+use crate::timeline::NANOS_PER_SECOND;
 
 #[test]
 fn presentation_descriptions() {
@@ -16,6 +17,17 @@ fn selections() {
     let film = examples::two_languages();
     for (name, copy) in [("copy_only", CopySelection::Only), ("copy_none", CopySelection::None)] {
         golden::check(&format!("{name}.mpd"), &mpd(&film, FILE, copy));
+    }
+}
+
+#[test]
+fn at_the_live_edge() {
+    let film = examples::two_languages();
+    for (name, position_s, ended) in [("begin", 1, false), ("middle", 7, false), ("end", 15, true)] {
+        let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
+        let position_ns = position_s * NANOS_PER_SECOND + NANOS_PER_SECOND / 10;
+        let edge = LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended, clock };
+        golden::check(&format!("live_{name}.mpd"), &live_mpd(&film, FILE, CopySelection::None, &edge));
     }
 }
 
