@@ -669,8 +669,7 @@ fn strength(heard: &[f32], frequency: f64) -> f64 {
 fn surround(name: &'static str) -> Arc<Film> {
     let tones = [300, 500, 700, 60, 1100, 1300].map(|hertz| format!("0.2*sin(2*PI*{hertz}*t)")).join("|");
     let all = "surround.mkv";
-    let film_of = |name, arguments: &str| film(name, arguments);
-    let whole = film_of(
+    let whole = film(
         all,
         &format!(
             "-f lavfi -i {PATTERN}:r=25 -f lavfi -i 'aevalsrc={tones}:c=5.1:s=48000:d=12' -map 0 -map 1 -map 1 -map 1 \
@@ -680,8 +679,8 @@ fn surround(name: &'static str) -> Arc<Film> {
     );
     match name {
         "surround.mkv" => whole,
-        "surround.mp4" => film_of(name, &format!("-i {all} -map 0 -map -0:a:4 -c copy -strict -2")),
-        _ => film_of(name, &format!("-i {all} -map 0:v -map 0:a:0 -map 0:a:1 -c copy")),
+        "surround.mp4" => film(name, &format!("-i {all} -map 0 -map -0:a:4 -c copy -strict -2")),
+        _ => film(name, &format!("-i {all} -map 0:v -map 0:a:0 -map 0:a:1 -c copy")),
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Route {
     MediaPlaylist(FileId, String),
     Init(FileId, String),
     Segment(FileId, String, u32),
-    /// One fragment of a segment.
+    /// One part of a segment.
     Part(FileId, String, u32, u32),
     LiveIndex(FileId),
     LivePlaylist(FileId, String),

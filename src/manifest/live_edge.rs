@@ -74,8 +74,7 @@ mod tests {
     const SECOND: Nanos = 1_000_000_000;
 
     fn edge(begun_ns: Nanos, position_ns: Nanos) -> LiveEdge {
-        let clock = vec![ClockPoint { position_ns: 0, unix_ns: 0 }];
-        LiveEdge { begun_ns, window_ns: 600 * SECOND, position_ns, ended: false, clock }
+        LiveEdge { begun_ns, ..examples::live_edge(position_ns) }
     }
 
     fn rendition() -> Rendition {

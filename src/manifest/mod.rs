@@ -23,4 +23,4 @@ pub mod hls;
 
 pub use copy_selection::CopySelection;
 pub use date_time::utc;
-pub use live_edge::{ClockPoint, Listed, LiveEdge};
+pub use live_edge::{ClockPoint, LiveEdge};

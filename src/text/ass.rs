@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::cue::{Cue, Packet};
+use super::cue::{Cue, MAX_CUES, Packet, clock_seconds};
 use super::markup::{Markup, Style};
 use super::placement;
 use crate::timeline::Nanos;
@@ -12,7 +12,6 @@ use crate::timeline::Nanos;
 const FIELDS_IN_MATROSKA: usize = 8;
 const STYLE_IN_MATROSKA: usize = 2;
 const NANOS_PER_CENTISECOND: Nanos = 10_000_000;
-const MAX_CUES: usize = 100_000;
 const MAX_STYLES: usize = 1_000;
 
 /// What the head of a script says of its styles.
@@ -122,10 +121,7 @@ fn style_name(name: &str) -> String {
 /// `1:02:03.45`.
 fn time(text: &str) -> Option<Nanos> {
     let (clock, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
-    let mut seconds: i64 = 0;
-    for part in clock.split(':') {
-        seconds = seconds.checked_mul(60)?.checked_add(part.trim().parse::<u32>().ok()?.into())?;
-    }
+    let seconds = clock_seconds(clock)?;
     let digits: String = fraction.chars().take(2).collect();
     let centiseconds = digits.parse::<i64>().ok()? * if digits.len() == 1 { 10 } else { 1 };
     seconds.checked_mul(100)?.checked_add(centiseconds)?.checked_mul(NANOS_PER_CENTISECOND)
@@ -154,8 +150,7 @@ fn cue(start_ns: Nanos, end_ns: Nanos, look: Look, text: &str) -> Option<Cue> {
         }
     }
     writer.text(rest);
-    let text = writer.markup.finish().filter(|_| end_ns > start_ns)?;
-    Some(Cue { start_ns, end_ns, text, settings: placement::settings(writer.place) })
+    Cue::said(start_ns, end_ns, writer.markup, writer.place)
 }
 
 struct Writer {

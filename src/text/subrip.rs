@@ -1,14 +1,12 @@
 //! SubRip: files of numbered cues, and the text of one cue as containers carry it. No standard exists; read as players
 //! read it, with the tags that they know.
 
-use super::cue::{Cue, Packet};
+use super::cue::{Cue, MAX_CUES, Packet, clock_seconds};
 use super::markup::{Markup, Style};
 use super::placement;
 use crate::timeline::Nanos;
 
 const NANOS_PER_MILLI: Nanos = 1_000_000;
-/// Cues of one file that are kept; a film has two thousand.
-const MAX_CUES: usize = 100_000;
 
 /// The cues of a file. Numbers and empty lines do not matter; what is no cue is left out.
 pub fn read(text: &str) -> Vec<Cue> {
@@ -56,15 +54,10 @@ fn times(line: &str) -> Option<(Nanos, Nanos)> {
 
 fn time(text: &str) -> Option<Nanos> {
     let (clock, fraction) = text.split_once([',', '.']).unwrap_or((text, ""));
-    let mut seconds: i64 = 0;
-    let parts: Vec<&str> = clock.split(':').collect();
-    if parts.len() > 3 {
+    if clock.split(':').count() > 3 {
         return None;
     }
-    for part in &parts {
-        let number: u32 = part.trim().parse().ok()?;
-        seconds = seconds * 60 + i64::from(number);
-    }
+    let seconds = clock_seconds(clock)?;
     let digits: String = fraction.trim().chars().take(3).collect();
     let millis: i64 = match digits.len() {
         0 => 0,
@@ -95,8 +88,7 @@ fn cue(start_ns: Nanos, end_ns: Nanos, body: &str) -> Option<Cue> {
         }
     }
     markup.text(rest);
-    let text = markup.finish().filter(|_| end_ns > start_ns)?;
-    Some(Cue { start_ns, end_ns, text, settings: placement::settings(alignment) })
+    Cue::said(start_ns, end_ns, markup, alignment)
 }
 
 /// Whether it is a tag, known or not; `1 < 2 > 0` is none.

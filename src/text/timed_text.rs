@@ -33,8 +33,7 @@ pub fn packet(packet: &Packet) -> Option<Cue> {
         holding = wanted;
         markup.text(c.encode_utf8(&mut [0; 4]));
     }
-    let text = markup.finish().filter(|_| packet.end_ns > packet.start_ns)?;
-    Some(Cue { start_ns: packet.start_ns, end_ns: packet.end_ns, text, settings: String::new() })
+    Cue::said(packet.start_ns, packet.end_ns, markup, None)
 }
 
 /// "UTF-8 or UTF-16 [...] starting with a byte order mark" (section 5.17).

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use super::cue::{Cue, Packet};
+use super::cue::{Cue, MAX_CUES, Packet, clock_seconds};
 use crate::timeline::Nanos;
 
 const NANOS_PER_MILLI: Nanos = 1_000_000;
-const MAX_CUES: usize = 100_000;
 /// "X-TIMESTAMP-MAP [...] maps WebVTT cue timestamps to media timestamps" (RFC 8216 section 3.5): both count from the
 /// file's origin.
 const TIMESTAMP_MAP: &str = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n";
@@ -69,15 +68,11 @@ fn times(line: &str) -> Option<(Nanos, Nanos, &str)> {
 /// `01:02:03.004`, hours may be missing.
 fn time(text: &str) -> Option<Nanos> {
     let (clock, millis) = text.split_once('.')?;
-    let parts: Vec<&str> = clock.split(':').collect();
-    if !(2..=3).contains(&parts.len()) || millis.len() != 3 {
+    let spaced = clock.contains(char::is_whitespace);
+    if spaced || !(2..=3).contains(&clock.split(':').count()) || millis.len() != 3 {
         return None;
     }
-    let mut seconds: i64 = 0;
-    for part in parts {
-        seconds = seconds * 60 + i64::from(part.parse::<u32>().ok()?);
-    }
-    (seconds * 1000 + i64::from(millis.parse::<u32>().ok()?)).checked_mul(NANOS_PER_MILLI)
+    (clock_seconds(clock)? * 1000 + i64::from(millis.parse::<u32>().ok()?)).checked_mul(NANOS_PER_MILLI)
 }
 
 fn write(out: &mut String, cue: &Cue) {

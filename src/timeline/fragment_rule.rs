@@ -123,6 +123,7 @@ impl FragmentRule {
     }
 
     /// Ends of all fragments of a segment, the last one the segment's own end.
+    #[cfg(test)]
     pub fn ends(self, segment: &Range<i64>) -> Vec<i64> {
         let mut ends = Vec::new();
         let mut at = segment.start;

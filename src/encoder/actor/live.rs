@@ -103,8 +103,9 @@ impl Actor {
             self.publish_live();
             return;
         }
-        if live.watched.iter().any(|(_, asked)| asked.elapsed() < WATCHED) {
-            live.watched.retain(|(_, asked)| asked.elapsed() < WATCHED);
+        let lately = |(_, asked): &(usize, Instant)| asked.elapsed() < WATCHED;
+        if live.watched.iter().any(lately) {
+            live.watched.retain(lately);
         }
         if let Some(pace) = self.pace_of(&live) {
             live.made_ns = self.made_until_ns(pace, live.playhead.position(now));

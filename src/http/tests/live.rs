@@ -29,6 +29,13 @@ async fn live(status: Option<LiveStatus>) -> (Service, FileId) {
     (service, id)
 }
 
+/// Segment and part that a playlist hints at.
+fn hinted(text: &str) -> (&str, &str) {
+    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).expect("a hint");
+    let name = hint.rsplit('/').next().and_then(|name| name.strip_suffix(".m4s\"")).expect("a name");
+    name.split_once('.').expect("a part")
+}
+
 #[tokio::test]
 async fn opening_the_edge_starts_it_and_joining_does_not() {
     let (service, id) = live(None).await;
@@ -60,9 +67,7 @@ async fn a_playlist_ends_where_the_edge_is() {
 async fn a_reload_waits_for_what_it_asks_for() {
     let (service, id) = live(at(20 * SECOND)).await;
     let text = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await.text().to_owned();
-    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).expect("a hint");
-    let name = hint.rsplit('/').next().and_then(|name| name.strip_suffix(".m4s\"")).expect("a name");
-    let (segment, part) = name.split_once('.').expect("a part");
+    let (segment, part) = hinted(&text);
     let path = format!("/live/{id}/{AUDIO}/index.m3u8?_HLS_msn={segment}&_HLS_part={part}");
     let waiting = service.get(&path);
     tokio::pin!(waiting);
@@ -79,9 +84,7 @@ async fn an_edge_that_moves_by_itself_is_waited_for_by_the_clock() {
     service.streams.live_edge.send_replace(moving);
     let text = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await.text().to_owned();
     let parts = |text: &str| text.matches("#EXT-X-PART:").count();
-    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).expect("a hint");
-    let name = hint.rsplit('/').next().and_then(|name| name.strip_suffix(".m4s\"")).expect("a name");
-    let (segment, part) = name.split_once('.').expect("a part");
+    let (segment, part) = hinted(&text);
     let path = format!("/live/{id}/{AUDIO}/index.m3u8?_HLS_msn={segment}&_HLS_part={part}");
     let later = service.get(&path).await;
     assert!(parts(later.text()) > parts(&text) || later.text() != text);

@@ -13,7 +13,7 @@ const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
 const PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019";
 const LIVE_PROFILES: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019,\
     http://www.dashif.org/guidelines/low-latency-live-v5";
-/// Half of the segments that are known in advance.
+/// A client learns of a segment when it has begun: half a segment later at the most.
 const MINIMUM_UPDATE_PERIOD: &str = "PT1S";
 /// Players buffer at least this much before the picture: the shortest segment's length.
 const MIN_BUFFER_TIME: &str = "PT1S";

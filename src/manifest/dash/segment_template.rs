@@ -8,12 +8,13 @@ use crate::rendition::Rendition;
 use crate::timeline::{CutList, FragmentRule, Rounding, rescale};
 
 const MILLIS_PER_SECOND: u32 = 1000;
-const GROWING_AND_NEXT: u32 = 1;
+/// Segments that are being made.
+const GROWING: u32 = 1;
 /// Of `availabilityTimeOffset`: players take the smallest of all and leave the mode at zero.
 const MIN_OFFSET_MS: i64 = 100;
 
 /// `$RepresentationID$` and `$Number$` are section 5.3.9.4.4's; `S` elements count from `@startNumber`, which
-/// is 0 as in the addresses themselves.
+/// is the number in the addresses themselves.
 pub fn write(document: &mut Document, rendition: &Rendition, scope: Scope<'_>) -> Written {
     let base = format!("../../media/{}/$RepresentationID$", scope.file);
     let listed = listed(rendition, scope);
@@ -32,15 +33,15 @@ pub fn write(document: &mut Document, rendition: &Rendition, scope: Scope<'_>) -
     Ok(())
 }
 
-/// All segments; at the live edge what has been made, what is being made and what comes next, so that a client knows of
-/// a segment when its first part exists, however long ago it read the description.
+/// All segments; at the live edge what has been made and what is being made. With one more, players that go by the end of
+/// the list would take it for the present.
 fn listed(rendition: &Rendition, scope: Scope<'_>) -> Range<u32> {
     let count = rendition.cuts.segment_count();
     match scope.edge {
         None => 0..count,
         Some(edge) => {
             let whole = edge.listed(rendition).segments;
-            whole.start..(whole.end + GROWING_AND_NEXT).min(count)
+            whole.start..(whole.end + GROWING).min(count)
         }
     }
 }

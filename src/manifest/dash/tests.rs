@@ -2,7 +2,7 @@
 
 use super::{live_mpd, mpd};
 use crate::manifest::golden::{self, FILE};
-use crate::manifest::{ClockPoint, CopySelection, LiveEdge, examples};
+use crate::manifest::{CopySelection, LiveEdge, examples};
 use crate::timeline::NANOS_PER_SECOND;
 
 #[test]
@@ -24,9 +24,8 @@ fn selections() {
 fn at_the_live_edge() {
     let film = examples::two_languages();
     for (name, position_s, ended) in [("begin", 1, false), ("middle", 7, false), ("end", 15, true)] {
-        let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
         let position_ns = position_s * NANOS_PER_SECOND + NANOS_PER_SECOND / 10;
-        let edge = LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended, clock };
+        let edge = LiveEdge { ended, ..examples::live_edge(position_ns) };
         golden::check(&format!("live_{name}.mpd"), &live_mpd(&film, FILE, CopySelection::None, &edge));
     }
 }

@@ -5,12 +5,19 @@ mod renditions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::manifest::{ClockPoint, LiveEdge};
 use crate::media::{Colour, Container, Hdr, Keyframe, MediaInfo};
 use crate::rendition::{Bandwidth, Presentation, Rendition, RenditionMedia, VideoForm};
-use crate::timeline::{CutList, FragmentRule, FrameRate, ticks_from_nanos};
+use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
 use renditions::{TARGETS, copied_audio, copy, copy_with, encoded_audio, ladder};
 pub use renditions::{cut_lists, picture, video};
+
+/// A live edge that began with the film, at 2026-01-02T03:04:05Z, and never waited.
+pub fn live_edge(position_ns: Nanos) -> LiveEdge {
+    let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
+    LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended: false, clock }
+}
 
 pub fn all() -> Vec<(&'static str, Presentation)> {
     vec![

@@ -8,10 +8,15 @@ const VERSION: u32 = 7;
 
 /// Opens a playlist. `independent`: of every segment of every playlist that this one stands for.
 pub fn open(out: &mut String, independent: bool) {
+    open_version(out, VERSION, independent);
+}
+
+/// The same for a playlist whose tags need a later version.
+pub fn open_version(out: &mut String, version: u32, independent: bool) {
     // "It MUST be the first line of every Media Playlist and every Master Playlist."
     out.push_str("#EXTM3U\n");
     // "A Playlist file MUST NOT contain more than one EXT-X-VERSION tag."
-    out.push_str(&format!("#EXT-X-VERSION:{VERSION}\n"));
+    out.push_str(&format!("#EXT-X-VERSION:{version}\n"));
     // "If the EXT-X-INDEPENDENT-SEGMENTS tag appears in a Master Playlist, it applies to every Media Segment
     // in every Media Playlist in the Master Playlist."
     if independent {

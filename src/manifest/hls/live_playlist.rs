@@ -5,8 +5,9 @@
 
 use super::attribute_list::AttributeList;
 use super::extinf::{Seconds, SegmentMicros};
-use super::{ext_x_map, extinf, media_playlist_tags};
-use crate::manifest::{LiveEdge, date_time};
+use super::{basic_tags, ext_x_map, extinf, media_playlist_tags};
+use crate::manifest::date_time;
+use crate::manifest::live_edge::{Listed, LiveEdge};
 use crate::rendition::Rendition;
 use crate::timeline::{CutList, Nanos, Rounding, SegmentIndex, nanos_from_ticks, rescale};
 
@@ -27,7 +28,7 @@ const WITH_PARTS: u32 = 2;
 /// A rendition among those that are offered with it.
 pub struct LiveRendition<'a> {
     pub rendition: &'a Rendition,
-    /// All that the multivariant playlist names, this one included or not.
+    /// All that the multivariant playlist names, this one among them.
     pub all: &'a [&'a Rendition],
     /// Of the file, as it stands in addresses.
     pub file: &'a str,
@@ -40,7 +41,7 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
     let cuts = &rendition.cuts;
     let listed = edge.listed(rendition);
     let target = media_playlist_tags::target_duration(cuts);
-    let end = end_of_list(live, edge);
+    let end = end_of_list(rendition, &listed);
     let since = |seconds: i64| end - seconds * i64::from(cuts.timescale);
     let ended = |segment: u32, before: i64| cuts.boundaries[segment as usize + 1] <= before;
     let skipped = match skip && !edge.ended {
@@ -53,10 +54,7 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
     };
 
     let mut out = String::new();
-    out.push_str(&format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n"));
-    if cuts.independent {
-        out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
-    }
+    basic_tags::open_version(&mut out, VERSION, cuts.independent);
     out.push_str(&format!("#EXT-X-TARGETDURATION:{target}\n"));
     write_server_control(&mut out, live, target);
     out.push_str(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", listed.segments.start));
@@ -99,11 +97,10 @@ fn part_target_ms(rendition: &Rendition) -> i64 {
 }
 
 /// Where parts and segments end that are listed, in ticks.
-fn end_of_list(live: &LiveRendition<'_>, edge: &LiveEdge) -> i64 {
-    let listed = edge.listed(live.rendition);
-    let cuts = &live.rendition.cuts;
+fn end_of_list(rendition: &Rendition, listed: &Listed) -> i64 {
+    let cuts = &rendition.cuts;
     match (listed.parts, cuts.range(SegmentIndex(listed.segments.end))) {
-        (1.., Some(segment)) => live.rendition.fragments.part_end(&segment, listed.parts - 1),
+        (1.., Some(segment)) => rendition.fragments.part_end(&segment, listed.parts - 1),
         _ => cuts.boundaries[listed.segments.end as usize],
     }
 }
@@ -114,7 +111,7 @@ fn write_server_control(out: &mut String, live: &LiveRendition<'_>, target: i64)
     let part_target = part_target_ms(live.rendition);
     let control = AttributeList::default()
         .plain("CAN-BLOCK-RELOAD", "YES")
-        .plain("PART-HOLD-BACK", Seconds::from_millis(PART_HOLD_BACK_PARTS * longest_part.max(part_target)))
+        .plain("PART-HOLD-BACK", Seconds::from_millis(PART_HOLD_BACK_PARTS * longest_part))
         .plain("HOLD-BACK", Seconds::from_millis(HOLD_BACK_TARGETS * target * 1000))
         .plain("CAN-SKIP-UNTIL", Seconds::from_millis(SKIP_TARGETS * target * 1000));
     out.push_str(&format!("#EXT-X-SERVER-CONTROL:{control}\n"));
@@ -186,10 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn edge(position_s: f64) -> LiveEdge {
-        let position_ns = (position_s * NANOS_PER_SECOND as f64) as Nanos;
-        // 2026-01-02T03:04:05Z
-        let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
-        LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended: false, clock }
+        examples::live_edge((position_s * NANOS_PER_SECOND as f64) as Nanos)
     }
 
     fn playlists(edge: &LiveEdge, skip: bool) -> Vec<(String, String)> {
