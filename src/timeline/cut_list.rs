@@ -42,7 +42,9 @@ pub struct CutTargets {
     pub part_ns: Nanos,
 }
 
-/// The first segments of an encoded rendition are this long, for players that need a whole one to start.
+/// The first segments of an encoded rendition are this long at least, for players that need a whole one to start. No
+/// shorter: where a picture's buffer begins less than 1 s into a film, Chromium takes that for the film's beginning, and
+/// shows the picture there after a seek to 0 before what comes ahead of it has arrived (`kSeekToStartFudgeRoom`).
 const RAMP_NS: [Nanos; 2] = [NANOS_PER_SECOND, NANOS_PER_SECOND];
 /// Timescale of variable-rate video: the MPEG system clock.
 pub const VARIABLE_RATE_TIMESCALE: u32 = 90_000;
@@ -50,13 +52,16 @@ pub const VARIABLE_RATE_TIMESCALE: u32 = 90_000;
 const TAIL_NS: Nanos = NANOS_PER_SECOND / 2;
 
 impl CutList {
-    /// Encoded video of constant rate: whole frames, 1 s, 1 s, then `targets.segment_ns`; the last two segments
-    /// share what is left, so that none is a stump. `first` is the tick of frame 0, `frames` the track's length.
+    /// Encoded video of constant rate: whole parts: twice 1 s or a little more, then about `targets.segment_ns`;
+    /// the last two segments share what is left, so that none is a stump. `first` is the tick of frame 0, `frames` the track's length.
     pub fn constant_rate(rate: FrameRate, first: i64, frames: u64, targets: CutTargets) -> Self {
         let frame = rate.frame_ticks();
         let part = FragmentRule::constant_rate(rate, targets).longest_part() / frame;
-        let lengths =
-            segment_lengths(frames.max(1) as i64, |nanos| rate.frames_in(nanos), part, targets.segment_ns);
+        let start = RAMP_NS.map(|nanos| {
+            let nearest = rate.frames_in(nanos);
+            nearest + i64::from(rate.nanos_of(nearest) < nanos)
+        });
+        let lengths = segment_lengths(frames.max(1) as i64, start, rate.frames_in(targets.segment_ns), part);
         Self::from_lengths(rate.timescale(), first, lengths.into_iter().map(|length| length * frame), true)
     }
 
@@ -66,8 +71,8 @@ impl CutList {
         let first = ticks_from_nanos(start_ns.max(0), scale);
         let length = (ticks_from_nanos(end_ns, scale) - first).max(1);
         let part = FragmentRule::without_picture(scale, targets).longest_part();
-        let lengths =
-            segment_lengths(length, |nanos| ticks_from_nanos(nanos, scale).max(1), part, targets.segment_ns);
+        let ticks = |nanos| ticks_from_nanos(nanos, scale).max(1);
+        let lengths = segment_lengths(length, RAMP_NS.map(ticks), ticks(targets.segment_ns), part);
         Self::from_lengths(scale, first, lengths.into_iter(), true)
     }
 
@@ -197,23 +202,25 @@ impl CutList {
     }
 }
 
-/// `total` units cut into the ramp, then `target`, each the nearest whole number of `part`s; the last segment and a
-/// remainder shorter than half of it are shared. Players take the last part of a segment for another's where it is short.
-fn segment_lengths(total: i64, units_in: impl Fn(Nanos) -> i64, part: i64, target_ns: Nanos) -> Vec<i64> {
+/// `total` units cut into lengths of `ramp` or a little more, then of about `target`, each a whole number of `part`s; the last
+/// segment and a remainder shorter than half of it are shared, or one where it is the first. Players take the last part of a
+/// segment for another's where it is short.
+fn segment_lengths(total: i64, ramp: [i64; RAMP_NS.len()], target: i64, part: i64) -> Vec<i64> {
     let part = part.max(1);
     let whole_parts = |units: i64| ((2 * units + part) / (2 * part)).max(1) * part;
-    let target = whole_parts(units_in(target_ns));
+    let target = whole_parts(target);
     let mut lengths = Vec::new();
     let mut left = total;
-    let mut ramp = RAMP_NS.iter().map(|&ns| whole_parts(units_in(ns)).min(target));
+    let mut ramp = ramp.into_iter().map(|units| (units + part - 1) / part * part);
     loop {
         let length = ramp.next().unwrap_or(target);
         let rest = left - length;
-        if rest <= 0 {
+        let stump = rest < (length + 1) / 2;
+        if rest <= 0 || stump && lengths.is_empty() {
             lengths.push(left);
             return lengths;
         }
-        if rest < (length + 1) / 2 {
+        if stump {
             let half = whole_parts(left / 2).min(left - 1);
             lengths.push(half);
             lengths.push(left - half);
@@ -264,9 +271,10 @@ mod tests {
             let lengths: Vec<i64> = list.ranges().map(|range| range.end - range.start).collect();
             for (n, length) in lengths.iter().enumerate() {
                 prop_assert_eq!(length % rate.frame_ticks(), 0);
-                prop_assert!(*length <= target + part);
+                prop_assert!(*length <= (target + part).max(rate.frames_in(NANOS_PER_SECOND) * rate.frame_ticks() + part) * 3 / 2);
                 prop_assert!(*length % part == 0 || n + 1 == lengths.len(), "only the last has a short part");
             }
+            prop_assert!(lengths.len() == 1 || lengths[0] >= i64::from(rate.timescale()), "no buffer begins before 1 s");
             if let [.., before, last] = &lengths[..] {
                 prop_assert!(last + part > before / 2, "no stump: {} after {}", last, before);
             }
@@ -331,15 +339,16 @@ mod tests {
     #[test]
     fn the_first_segments_are_short_and_all_have_whole_parts() {
         assert_eq!(frames(24_000, 1001, 240), [24, 24, 48, 48, 48, 48]);
-        assert_eq!(frames(25, 1, 240), [24, 24, 48, 48, 48, 48]);
+        assert_eq!(frames(25, 1, 240), [32, 32, 48, 48, 48, 32]);
         assert_eq!(frames(30, 1, 300), [30, 30, 60, 60, 60, 60]);
         assert_eq!(frames(60_000, 1001, 600), [60, 60, 120, 120, 120, 120]);
     }
 
     #[test]
     fn a_stump_at_the_end_is_shared_with_its_neighbour() {
-        assert_eq!(frames(25, 1, 24 + 24 + 48 + 1), [24, 24, 24, 25]);
-        assert_eq!(frames(25, 1, 24 + 24 + 48 + 23), [24, 24, 32, 39]);
+        assert_eq!(frames(25, 1, 32 + 32 + 48 + 1), [32, 32, 24, 25]);
+        assert_eq!(frames(25, 1, 32 + 32 + 48 + 23), [32, 32, 32, 39]);
+        assert_eq!(frames(25, 1, 32 + 15), [47], "no buffer begins before 1 s");
     }
 
     #[test]
@@ -369,7 +378,7 @@ mod tests {
     fn a_segment_is_found_by_time() {
         let rate = FrameRate::new(25, 1).expect("a rate");
         let list = CutList::constant_rate(rate, 0, 250, TARGETS);
-        for (seconds, segment) in [(-1, 0), (0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (99, 6)] {
+        for (seconds, segment) in [(-1, 0), (0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (99, 5)] {
             assert_eq!(list.segment_at(seconds * NANOS_PER_SECOND), SegmentIndex(segment), "{seconds}");
         }
     }

@@ -227,13 +227,13 @@ mod tests {
         let placed: Vec<(i64, bool)> =
             slots.iter().take(5).map(|slot| (slot.tick / rate.frame_ticks(), slot.repeat)).collect();
         assert_eq!(placed, [(0, false), (1, false), (2, true), (3, true), (4, false)]);
-        assert_eq!(slots.len(), 24, "the end of the source fills its segment");
+        assert_eq!(slots.len(), 32, "the end of the source fills its segment");
     }
 
     #[test]
     fn a_head_in_the_middle_repeats_the_frame_before_its_cut_when_the_cut_has_none() {
         let mut conformer = constant(FrameRate { num: 25, den: 1 }, 250, 2);
-        let slots = run(&mut conformer, [1_880_000_000, 1_960_000_000]);
+        let slots = run(&mut conformer, [2_520_000_000, 2_600_000_000]);
         assert_eq!((slots[0].repeat, slots[0].key), (true, true));
         assert_eq!((slots[1].repeat, slots[1].key), (false, false));
     }

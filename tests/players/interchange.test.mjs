@@ -112,12 +112,15 @@ function right(seen, where) {
 /** Standing still, the first and the last picture of a segment are exactly those. */
 async function edges(tab, n) {
   const { start, duration } = mixed.list.segments[n];
-  for (const frame of [Math.round(start * RATE), Math.round((start + duration) * RATE) - 1]) {
+  const last = Math.round((start + duration) * RATE) - 1;
+  for (const frame of [Math.round(start * RATE), last]) {
     await set(tab, 'currentTime', (frame + 0.5) / RATE);
     let now;
+    // A seek while a segment still arrives makes Shaka leave a hole where its rest should be.
+    const arrived = () => now.buffered.some(([from, to]) => from <= start + 0.5 / RATE && to >= (last + 0.5) / RATE);
     await until(() => `picture ${frame} of segment ${n}; ${JSON.stringify(now)}`, 20_000, async () => {
       now = await evaluate(tab, 'still');
-      return now.ready && now.frame === frame;
+      return now.ready && now.frame === frame && arrived();
     }, 50);
     right([{ ...now, time: frame / RATE }], `segment ${n}, standing still`);
   }

@@ -49,6 +49,10 @@ film counted.mp4 -f lavfi -i "$(picture 640x360 25 24)" -f lavfi -i "$(tone 440 
 drawbox=0:300:640:60:black:fill$squares,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p" \
   "${h264[@]}" -colorspace bt709 -color_primaries bt709 -color_trc bt709 -g 50 -c:a aac -b:a 96k -movflags +faststart
 
+# Megabytes a second: they come faster than a browser appends them.
+film heavy.mp4 -f lavfi -i "$(picture 1280x720 25 40),noise=alls=30:allf=t" -f lavfi -i "$(tone 440 40)" \
+  "${h264[@]}" -b:v 12M -maxrate 14M -bufsize 14M -g 50 -c:a aac -b:a 96k -movflags +faststart
+
 words="$dir/.words-$$.srt"
 trap 'rm -f "$words"' EXIT
 clock() { printf '00:%02d:%02d,000' $(($1 / 60)) $(($1 % 60)); }

@@ -1,4 +1,4 @@
-// A page of our own with hls.js and Shaka, on another origin than the media, in Chromium or in Firefox.
+// A page of our own with hls.js, Shaka and dash.js, on another origin than the media, in Chromium or in Firefox.
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';

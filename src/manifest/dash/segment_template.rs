@@ -18,16 +18,18 @@ const MIN_OFFSET_MS: i64 = 100;
 pub fn write(document: &mut Document, rendition: &Rendition, scope: Scope<'_>) -> Written {
     let base = format!("../../media/{}/$RepresentationID$", scope.file);
     let listed = listed(rendition, scope);
+    // Before a segment is whole it can be asked for at the live edge. Nowhere else: from a burst, Shaka in this mode
+    // appends the first piece of a segment before the last ones of the segment in front of it, which are lost.
+    let early = scope.edge.map(|_| ("availabilityTimeOffset", availability_time_offset(rendition)));
     document
         .create_element("SegmentTemplate")
         .with_attribute(("timescale", rendition.cuts.timescale.to_string().as_str()))
         .with_attribute(("initialization", format!("{base}/init.mp4").as_str()))
         .with_attribute(("media", format!("{base}/$Number$.m4s").as_str()))
         .with_attribute(("startNumber", listed.start.to_string().as_str()))
-        .with_attribute(("availabilityTimeOffset", availability_time_offset(rendition).as_str()))
+        .with_attributes(early.iter().map(|(name, seconds)| (*name, seconds.as_str())))
         // Section 5.3.9.2.2: "specifies if all Segments of all associated Representation are complete at the
-        // adjusted availability start time." Shaka appends chunk by chunk if every template has a positive
-        // offset, dash.js if this is false.
+        // adjusted availability start time." dash.js appends piece by piece if this is false.
         .with_attribute(("availabilityTimeComplete", "false"))
         .write_inner_content(|document| segment_timeline::write(document, &rendition.cuts, listed))?;
     Ok(())
