@@ -545,6 +545,20 @@ fn lag(reference: &[f32], late: &[f32], at: usize) -> i64 {
     best as i64 - REACH as i64
 }
 
+/// How loud the error of `heard` is where it is loudest: the root of its mean square over a thousandth of a second, so that
+/// a click stands out from the noise of the coding.
+fn loudest_error(heard: &[f32], source: &[f32]) -> f32 {
+    const WINDOW: usize = 64;
+    let squares: Vec<f64> = heard.iter().zip(source).map(|(a, b)| f64::from(a - b).powi(2)).collect();
+    let mut sum: f64 = squares[..WINDOW].iter().sum();
+    let mut most = sum;
+    for (old, new) in squares.iter().zip(&squares[WINDOW..]) {
+        sum += new - old;
+        most = most.max(sum);
+    }
+    (most / WINDOW as f64).sqrt() as f32
+}
+
 fn sound_keeps_its_place(name: &'static str) {
     let film = noise(name);
     let whole = head(&film, "a0aac", 0).unwrap_or_else(|error| panic!("{error}"));
@@ -579,10 +593,11 @@ fn sound_goes_on_without_a_click_where_one_head_takes_over_from_another() {
         let other = head_by(&film, "a0aac", 0, 1).unwrap_or_else(|error| panic!("{error}"));
         let [one, by_other] =
             [&whole, &other].map(|made| sound(made.movie(&made.fragments).path(), 2).0.swap_remove(0));
-        let error = |heard: &[f32], from: usize| {
-            heard.iter().zip(&source[0][from..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-        };
-        let [coded, coded_by_other] = [&one, &by_other].map(|heard| error(&heard[..heard.len() - 4096], 0));
+        let error = |heard: &[f32], from: usize| loudest_error(heard, &source[0][from..]);
+        // Where a film begins and ends everything is off.
+        let inner = 4096..one.len() - 8192;
+        let [coded, coded_by_other] =
+            [&one, &by_other].map(|heard| error(&heard[inner.clone()], inner.start));
         for (k, attempt) in [(1, 0), (3, 0), (5, 0), (2, 1), (4, 1)] {
             let second = head_by(&film, "a0aac", k, attempt).unwrap_or_else(|error| panic!("{error}"));
             let joined = whole.movie(whole.until(k).iter().chain(&second.fragments));
@@ -591,12 +606,14 @@ fn sound_goes_on_without_a_click_where_one_head_takes_over_from_another() {
             assert_eq!(one.len(), two[0].len());
             let at = second.fragments[0].start as usize;
             let (before, after) = (at - 1024, at + 2048);
-            let joined = error(&two[0][before..after], before);
+            let [joined, slipped] = [0, 1].map(|by| error(&two[0][before..after], before + by));
             let coded = if attempt == 0 { coded } else { coded.max(coded_by_other) };
             println!(
-                "{name}: joined at {k}, attempt {attempt}, the sound is off by {joined}, its coding by up to {coded}"
+                "{name}: joined at {k}, attempt {attempt}, the sound is off by {joined}, its coding by up to {coded}, \
+                 one sample missing by {slipped}"
             );
-            assert!(joined < 1.2 * coded, "{name} joined at {k}: {joined} against {coded}");
+            assert!(joined < 1.25 * coded, "{name} joined at {k}: {joined} against {coded}");
+            assert!(joined < slipped, "{name} joined at {k}: {joined}, with one sample missing {slipped}");
         }
     }
 }

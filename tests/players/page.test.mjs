@@ -116,3 +116,18 @@ describe('two_languages.mkv in detail', () => {
     } finally { await fresh.stop(); }
   });
 });
+
+test('heavy.mp4: no piece of a segment is lost where it comes faster than it is appended', { timeout: 120_000 }, async () => {
+  const page = await open(browser);
+  await click(page, server.url, 'heavy.mp4');
+  await start(page);
+  for (const to of [0, 21.3, 5.1, 30.7, 0.2, 13.9]) {
+    await page.evaluate(to => { document.querySelector('video').currentTime = to; }, to);
+    let now;
+    await until(() => `five seconds in one piece from ${to} s on; ${JSON.stringify(now)}`, 20_000, async () => {
+      now = await video(page);
+      return now.time > to && now.buffered.some(([from, end]) => from <= to && end >= to + 5);
+    });
+  }
+  await watched(page);
+});

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { MediaFile } from "../src/api";
 import { bytes, clock, codecName, initials, length, plainTitle } from "../src/format";
 import { firstQuality, playableCopy, qualities, resumeAt } from "../src/player/choice";
+import { inOrder, type ManifestNode, offerPieces } from "../src/player/pieces";
 
 test("times read like a clock", () => {
   assert.equal(clock(0), "0:00");
@@ -62,4 +63,78 @@ test("a film goes on where it was left, not at its very beginning or end", () =>
   assert.equal(resumeAt({ position_s: 8, duration_s: 5400 }), 0);
   assert.equal(resumeAt({ position_s: 5300, duration_s: 5400 }), 0);
   assert.equal(resumeAt(undefined), 0);
+});
+
+class Operation {
+  constructor(
+    readonly promise: Promise<{ data: { byteLength: number } }>,
+    readonly abort: () => Promise<void>,
+  ) {}
+}
+type Take = (piece: { byteLength: number }) => Promise<void>;
+
+/** An answer of `pieces` that is there after `ms`, handed out one after the other, as Shaka does. */
+function answer(pieces: number[], ms: number, streamDataCallback?: Take): Operation {
+  const fetch = (_uri: string, request: { streamDataCallback?: Take | null }) => {
+    let fail = (_: Error) => {};
+    const whole = new Promise<{ data: { byteLength: number } }>((done, failed) => {
+      fail = failed;
+      setTimeout(() => done({ data: { byteLength: pieces.reduce((sum, piece) => sum + piece, 0) } }), ms);
+    });
+    const handOut = async () => {
+      for (const byteLength of pieces) await request.streamDataCallback?.({ byteLength });
+    };
+    handOut().catch(() => {});
+    return new Operation(whole, async () => fail(new Error("aborted")));
+  };
+  return inOrder(fetch, Operation)("http://box/0.m4s", { streamDataCallback });
+}
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+test("a segment is there when its last piece is appended", async () => {
+  let appended = 0;
+  await answer([3, 2, 4], 0, async ({ byteLength }) => {
+    await pause(5);
+    appended += byteLength;
+  }).promise;
+  assert.equal(appended, 9);
+});
+
+test("a piece that cannot be appended is the last one", async () => {
+  let tried = 0;
+  await answer([3, 2, 4], 0, async () => {
+    tried += 1;
+    if (tried === 2) throw new Error("the player is gone");
+  }).promise;
+  assert.equal(tried, 2);
+});
+
+test("nothing is appended any more when a segment is given up", async () => {
+  let appended = 0;
+  const operation = answer([3, 2, 4], 1000, async ({ byteLength }) => {
+    await pause(5);
+    appended += byteLength;
+  });
+  await operation.abort();
+  await assert.rejects(operation.promise, /aborted/);
+  assert.equal(appended, 3, "the piece that was being appended, and no other");
+  await pause(20);
+  assert.equal(appended, 3);
+});
+
+test("what is not taken in pieces is there at once", async () => {
+  await answer([3], 0).promise;
+});
+
+test("every template of a manifest offers pieces", () => {
+  const element = (tagName: string, ...children: (ManifestNode | string)[]) => ({
+    tagName,
+    attributes: {},
+    children,
+  });
+  const template: ManifestNode = element("SegmentTemplate");
+  offerPieces(
+    element("MPD", "\n", element("Period", element("AdaptationSet", element("Representation", template)))),
+  );
+  assert.deepEqual(template.attributes, { availabilityTimeOffset: "0.1" });
 });

@@ -3,6 +3,7 @@
 import { dashUrl, hlsUrl } from "../api";
 import { strings } from "../strings";
 import { type Quality, USUAL_HEIGHT } from "./choice";
+import { offerPieces } from "./pieces";
 import { type AudioTrack, importShaka, type ShakaPlayer } from "./shaka";
 
 export interface Sound {
@@ -35,7 +36,10 @@ const config = {
     rebufferingGoal: 0.1,
     retryParameters: { ...retry, maxAttempts: 5 },
   },
-  manifest: { retryParameters: { ...retry, maxAttempts: 4 } },
+  manifest: {
+    retryParameters: { ...retry, maxAttempts: 4 },
+    dash: { manifestPreprocessorTXml: offerPieces },
+  },
 };
 
 export async function createEngine(

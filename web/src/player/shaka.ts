@@ -1,5 +1,7 @@
 // As much of Shaka Player as this page uses, loosely typed; the library is a chunk of its own.
 
+import { inOrder, type MakeOperation, type SchemePlugin } from "./pieces";
+
 export interface VariantTrack {
   id: number;
   active: boolean;
@@ -41,14 +43,29 @@ export interface ShakaPlayer {
 }
 
 export interface Shaka {
+  net: {
+    NetworkingEngine: {
+      registerScheme(scheme: string, plugin: SchemePlugin, priority: number, progressSupport: boolean): void;
+      PluginPriority: { APPLICATION: number };
+    };
+    HttpFetchPlugin: { isSupported(): boolean; parse: SchemePlugin };
+  };
   Player: { new (): ShakaPlayer; isBrowserSupported(): boolean };
   polyfill: { installAll(): void };
+  util: { AbortableOperation: MakeOperation };
 }
 
 export async function importShaka(): Promise<Shaka> {
   const module: unknown = await import("shaka-player/dist/shaka-player.compiled.js");
   const shaka = ((module as { default?: unknown }).default ?? module) as Shaka;
   shaka.polyfill.installAll();
+  const { NetworkingEngine, HttpFetchPlugin } = shaka.net;
+  if (HttpFetchPlugin.isSupported()) {
+    const plugin = inOrder(HttpFetchPlugin.parse, shaka.util.AbortableOperation);
+    for (const scheme of ["http", "https"]) {
+      NetworkingEngine.registerScheme(scheme, plugin, NetworkingEngine.PluginPriority.APPLICATION, true);
+    }
+  }
   return shaka;
 }
 
