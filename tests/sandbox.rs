@@ -146,6 +146,8 @@ fn the_first_worker_writes_the_registry_of_plugins_and_the_next_finds_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || {
         let pool = WorkerPool::with_program(BINARY.into(), Some(registry(folder.path()))).expect("a pool");
+        // One after the other: two that start at once both write it.
+        RUNTIME.block_on(pool.keep_spares()).expect("workers");
         let report = RUNTIME.block_on(pool.sandbox()).expect("an answer");
         assert!(report.holds(), "{report:?}");
         std::fs::metadata(registry(folder.path())).and_then(|written| written.modified()).expect("written")
