@@ -10,6 +10,7 @@ mod service;
 pub mod spec;
 mod state;
 pub mod telemetry;
+mod text;
 mod types;
 
 pub use error::StreamError;

@@ -13,6 +13,7 @@ use super::error::StreamError;
 use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
 use super::telemetry::Telemetry;
+use super::text::Texts;
 use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
@@ -21,6 +22,7 @@ use crate::media::KeyframeIndex;
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, Rendition, RenditionId, RenditionMedia};
 use crate::store::{Counters, SegmentStore, StoreKey};
+use crate::text::webvtt;
 use crate::timeline::{CutTargets, Nanos, SegmentIndex};
 use crate::worker::WorkerPool;
 
@@ -79,6 +81,7 @@ pub struct Shared {
     pub(super) settings: EncodeSettings,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) room: Room,
+    texts: Texts,
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
     /// Files being opened.
@@ -142,12 +145,23 @@ impl Encoders {
         let room = Room::new(settings.max_heads);
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let telemetry = Arc::<Telemetry>::default();
-        let (profiles, files) = (RwLock::default(), Mutex::default());
+        let (profiles, files, texts) = (RwLock::default(), Mutex::default(), Texts::default());
         let store = Arc::new(store);
         let cooling = store.clone();
         tokio::spawn(async move { cooling.keep_cool().await });
-        let shared =
-            Shared { libraries, pool, store, settings, telemetry, room, catalogue, profiles, opening, files };
+        let shared = Shared {
+            libraries,
+            pool,
+            store,
+            settings,
+            telemetry,
+            room,
+            texts,
+            catalogue,
+            profiles,
+            opening,
+            files,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -181,6 +195,36 @@ impl Encoders {
         let reader = self.find(file, rendition, segment).await?;
         let waiting = self.shared.telemetry.serve(reader.source(), asked);
         Ok(reader.measured(waiting))
+    }
+
+    /// Text as WebVTT: one segment of a text rendition, or all of it. Waits until none of its lines is missing.
+    pub async fn text(
+        &self,
+        file: FileId,
+        rendition: &str,
+        segment: Option<SegmentIndex>,
+    ) -> Result<String, StreamError> {
+        let encoder = self.encoder(file).await?;
+        let presentation = &encoder.presentation;
+        let found = presentation.text(rendition).ok_or_else(|| {
+            let known = presentation.text.iter().map(|known| &known.id);
+            unknown_rendition(file, rendition, known)
+        })?;
+        let time = match segment {
+            None => 0..Nanos::MAX,
+            Some(segment) => found.time(segment).ok_or_else(|| StreamError::BeyondEnd {
+                rendition: rendition.to_owned(),
+                segment: segment.0,
+                count: found.cuts.segment_count(),
+            })?,
+        };
+        let record =
+            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        let cues = self.shared.texts.cues(&self.shared, &record, presentation, found, time.clone()).await?;
+        Ok(match segment {
+            None => webvtt::whole(&cues),
+            Some(_) => webvtt::segment(&cues, time),
+        })
     }
 
     async fn find(
@@ -405,16 +449,24 @@ fn rendition_of<'a>(
     presentation: &'a Presentation,
     rendition: &str,
 ) -> Result<(usize, &'a RenditionId), StreamError> {
-    let mut known = presentation.renditions().map(|known| &known.id).enumerate();
-    known.find(|(_, id)| *id.0 == *rendition).ok_or_else(|| {
-        let kind = RenditionId(rendition.into()).kind().to_owned();
-        let rendition = rendition.to_owned();
-        if presentation.renditions().any(|known| known.id.kind() == kind) {
-            StreamError::Superseded { file, rendition }
-        } else {
-            StreamError::UnknownRendition { file, rendition }
-        }
-    })
+    let known = || presentation.renditions().map(|known| &known.id);
+    let found = known().enumerate().find(|(_, id)| *id.0 == *rendition);
+    found.ok_or_else(|| unknown_rendition(file, rendition, known()))
+}
+
+/// One whose version has changed has been superseded.
+fn unknown_rendition<'a>(
+    file: FileId,
+    rendition: &str,
+    mut known: impl Iterator<Item = &'a RenditionId>,
+) -> StreamError {
+    let kind = RenditionId(rendition.into()).kind().to_owned();
+    let rendition = rendition.to_owned();
+    if known.any(|known| known.kind() == kind) {
+        StreamError::Superseded { file, rendition }
+    } else {
+        StreamError::UnknownRendition { file, rendition }
+    }
 }
 
 /// What a player starts with: stereo AAC of the default track.

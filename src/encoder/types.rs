@@ -1,7 +1,6 @@
 //! What the encoder's users see of it.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -252,9 +251,10 @@ pub struct LiveStatus {
     /// Where the file ends.
     pub end_ns: Nanos,
     pub at: Instant,
-    /// Where it was when, by a clock that is never set: one more for each time it waited for what was not made. Never
-    /// empty.
-    pub clock: Arc<[(Nanos, SystemTime)]>,
+    /// Where it began to move and when, by a clock that is never set.
+    pub began: (Nanos, SystemTime),
+    /// The same of when it last had waited for what was not made.
+    pub clock: (Nanos, SystemTime),
     /// It has reached the end of the file.
     pub ended: bool,
 }

@@ -50,6 +50,12 @@ pub trait Streams: Send + Sync + 'static {
         rendition: &'a str,
         segment: SegmentIndex,
     ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>>;
+    fn text<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        segment: Option<SegmentIndex>,
+    ) -> BoxFuture<'a, Result<String, StreamError>>;
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>>;
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
@@ -88,6 +94,15 @@ impl Streams for Encoders {
             let reader = self.segment(file, rendition, segment).await?;
             Ok(Box::new(reader) as Box<dyn Segment>)
         })
+    }
+
+    fn text<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        segment: Option<SegmentIndex>,
+    ) -> BoxFuture<'a, Result<String, StreamError>> {
+        Box::pin(self.text(file, rendition, segment))
     }
 
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {

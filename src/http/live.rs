@@ -18,8 +18,8 @@ use crate::base::ids::FileId;
 use crate::encoder::{LiveStatus, StartOptions, StreamError};
 use crate::manifest::hls::{self, LiveRendition};
 use crate::manifest::{ClockPoint, CopySelection, LiveEdge, dash};
-use crate::rendition::Rendition;
-use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
+use crate::rendition::TextRendition;
+use crate::timeline::{CutList, FragmentRule, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// "The server SHOULD [...] return 503 [...] if it is not able to within three Target Durations" (RFC 8216bis section
 /// 6.2.5.2).
@@ -44,7 +44,7 @@ pub async fn manifest(call: &Call<'_>, file: FileId) -> Answer {
     // What starts together is described together: sound ends its first segment a little later than the picture.
     let renditions = hls::live_renditions(&presentation);
     let first_ends =
-        |begun_ns| renditions.iter().map(move |rendition| first_end_ns(rendition, begun_ns)).max();
+        |begun_ns| renditions.iter().map(move |rendition| first_end_ns(&rendition.cuts, begun_ns)).max();
     let wanted = |status: &LiveStatus| first_ends(status.begun_ns).unwrap_or(0);
     let status = reach(&mut watch, wanted, FIRST_PATIENCE).await?;
     let text = dash::live_mpd(&presentation, &file.to_string(), CopySelection::None, &edge(call, &status));
@@ -62,6 +62,9 @@ pub async fn playlist(call: &Call<'_>, file: FileId, name: &str) -> Answer {
     let reload = Reload::read(call)?;
     let encoders = &call.context.encoders;
     let presentation = encoders.presentation(file).await?;
+    if let Some(text) = presentation.text(name) {
+        return text_playlist(call, file, text, reload).await;
+    }
     let rendition = find(&presentation, file, name)?;
     let all = hls::live_renditions(&presentation);
     if !all.iter().any(|offered| offered.id == rendition.id) {
@@ -72,14 +75,27 @@ pub async fn playlist(call: &Call<'_>, file: FileId, name: &str) -> Answer {
     if !call.head {
         encoders.watch_live(file, name).await?;
     }
-    let (wanted_ns, patience) = match reload.until(rendition, &edge(call, &now))? {
-        Some(wanted_ns) => (wanted_ns, patience(rendition)),
-        None => (first_end_ns(rendition, now.begun_ns), FIRST_PATIENCE),
+    let cuts = &rendition.cuts;
+    let (wanted_ns, patience) = match reload.until(cuts, Some(rendition.fragments), &edge(call, &now))? {
+        Some(wanted_ns) => (wanted_ns, patience(cuts)),
+        None => (first_end_ns(cuts, now.begun_ns), FIRST_PATIENCE),
     };
     let status = reach(&mut watch, |_| wanted_ns, patience).await?;
     let live = LiveRendition { rendition, all: &all, file: &file.to_string() };
     let text = hls::live_playlist(&live, &edge(call, &status), reload.skip);
     Ok(manifests::print(call, HLS, text).await)
+}
+
+async fn text_playlist(call: &Call<'_>, file: FileId, text: &TextRendition, reload: Reload) -> Answer {
+    let mut watch = call.context.encoders.live_edge(file).await?;
+    let now = watch.borrow().clone().ok_or_else(not_live)?;
+    let (wanted_ns, patience) = match reload.until(&text.cuts, None, &edge(call, &now))? {
+        Some(wanted_ns) => (wanted_ns, patience(&text.cuts)),
+        None => (first_end_ns(&text.cuts, now.begun_ns), FIRST_PATIENCE),
+    };
+    let status = reach(&mut watch, |_| wanted_ns, patience).await?;
+    let list = hls::live_text_playlist(text, &file.to_string(), &edge(call, &status));
+    Ok(manifests::print(call, HLS, list).await)
 }
 
 /// The edge of this file; started at the beginning of the film where there is none.
@@ -119,27 +135,31 @@ impl Reload {
         Ok(Self { segment, part, skip })
     }
 
-    /// Where the edge has to be for the list to hold it; `None` where nothing is waited for.
-    fn until(self, rendition: &Rendition, edge: &LiveEdge) -> Result<Option<Nanos>, Problem> {
+    /// Where the edge has to be for the list to hold it; `None` where nothing is waited for. Without `rule` there are no
+    /// parts.
+    fn until(
+        self,
+        cuts: &CutList,
+        rule: Option<FragmentRule>,
+        edge: &LiveEdge,
+    ) -> Result<Option<Nanos>, Problem> {
         let Some(segment) = self.segment else { return Ok(None) };
-        let growing = edge.listed(rendition).segments.end;
+        let growing = edge.segments(cuts).end;
         // "If the client requests a Media Sequence Number greater than the last [...] plus two [...] 400".
         if segment > growing.saturating_add(1) && !edge.ended {
             let detail = format!("`_HLS_msn` is {segment}, and the segment that is being made is {growing}.");
             return Err(Problem::new(Kind::BadRequest, detail));
         }
-        let cuts = &rendition.cuts;
         let nanos = |tick: i64| nanos_from_ticks(tick, cuts.timescale);
         let Some(range) = cuts.range(SegmentIndex(segment)) else {
             // There is no such segment: the end of the list is the answer.
             return Ok(Some(Nanos::MAX));
         };
-        let rule = rendition.fragments;
-        Ok(Some(match self.part {
+        Ok(Some(match self.part.zip(rule) {
             None => nanos(range.end),
-            Some(part) if part < rule.part_count(&range) => nanos(rule.part_end(&range, part)),
+            Some((part, rule)) if part < rule.part_count(&range) => nanos(rule.part_end(&range, part)),
             // "the Part Index is greater than [...] the last [...]: the first Partial Segment of the following".
-            Some(_) => match cuts.range(SegmentIndex(segment + 1)) {
+            Some((_, rule)) => match cuts.range(SegmentIndex(segment + 1)) {
                 Some(next) => nanos(rule.part_end(&next, 0)),
                 None => Nanos::MAX,
             },
@@ -172,30 +192,27 @@ async fn reach(
     }
 }
 
-fn patience(rendition: &Rendition) -> Duration {
-    let longest_ns = nanos_from_ticks(rendition.cuts.longest_ticks(), rendition.cuts.timescale);
+fn patience(cuts: &CutList) -> Duration {
+    let longest_ns = nanos_from_ticks(cuts.longest_ticks(), cuts.timescale);
     Duration::from_nanos(TARGETS_OF_PATIENCE * u64::try_from(longest_ns).unwrap_or(0))
 }
 
 /// Where the first segment ends that is listed.
-fn first_end_ns(rendition: &Rendition, begun_ns: Nanos) -> Nanos {
-    let cuts = &rendition.cuts;
+fn first_end_ns(cuts: &CutList, begun_ns: Nanos) -> Nanos {
     let end = cuts.range(cuts.segment_at(begun_ns)).map_or(cuts.end(), |first| first.end);
     nanos_from_ticks(end, cuts.timescale)
 }
 
 fn edge(call: &Call<'_>, status: &LiveStatus) -> LiveEdge {
     let window = call.context.config.borrow().live.window.duration();
-    let point = |(position_ns, when): &(Nanos, SystemTime)| ClockPoint {
-        position_ns: *position_ns,
-        unix_ns: unix_ns(*when),
-    };
+    let point = |(position_ns, when): (Nanos, SystemTime)| ClockPoint { position_ns, unix_ns: unix_ns(when) };
     LiveEdge {
         begun_ns: status.begun_ns,
         window_ns: Nanos::try_from(window.as_nanos()).unwrap_or(Nanos::MAX),
         position_ns: status.position_now_ns(),
         ended: status.ended,
-        clock: status.clock.iter().map(point).collect(),
+        began: point(status.began),
+        clock: point(status.clock),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Playlists and manifests, as [`crate::manifest`] prints them.
 
+use std::time::Duration;
+
 use http::Response;
 
 use super::body::Body;
@@ -10,9 +12,14 @@ use crate::base::ids::FileId;
 use crate::encoder::StreamError;
 use crate::manifest::{CopySelection, dash as mpd, hls as playlist};
 use crate::rendition::{Presentation, Rendition};
+use crate::timeline::SegmentIndex;
 
 pub const HLS: &str = "application/vnd.apple.mpegurl";
 pub const DASH: &str = "application/dash+xml";
+pub const WEBVTT: &str = "text/vtt; charset=utf-8";
+
+/// Players give up after 20 s and more.
+const TEXT_PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn hls(call: &Call<'_>, file: FileId) -> Answer {
     let copy = copy_selection(call)?;
@@ -28,8 +35,19 @@ pub async fn dash(call: &Call<'_>, file: FileId) -> Answer {
 
 pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     let presentation = call.context.encoders.presentation(file).await?;
+    if let Some(text) = presentation.text(rendition) {
+        return Ok(print(call, HLS, playlist::text_playlist(text)).await);
+    }
     let rendition = find(&presentation, file, rendition)?;
     Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
+}
+
+/// A segment of a text, or all of it.
+pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, segment: Option<u32>) -> Answer {
+    let read = call.context.encoders.text(file, rendition, segment.map(SegmentIndex));
+    let text = tokio::time::timeout(TEXT_PATIENCE, read).await;
+    let text = text.map_err(|_| Problem::new(Kind::NotYet, "The text has not been read that far yet."))??;
+    Ok(print(call, WEBVTT, text).await)
 }
 
 pub async fn print(call: &Call<'_>, content_type: &'static str, text: String) -> Response<Body> {
@@ -47,7 +65,9 @@ pub fn find<'a>(
     }
     let kind = name.rsplit_once('-').map_or(name, |(kind, _)| kind);
     let rendition = name.to_owned();
-    Err(match presentation.renditions().any(|rendition| rendition.id.kind() == kind) {
+    let kinds = presentation.renditions().map(|known| known.id.kind());
+    let mut kinds = kinds.chain(presentation.text.iter().map(|known| known.id.kind()));
+    Err(match kinds.any(|known| known == kind) {
         true => StreamError::Superseded { file, rendition },
         false => StreamError::UnknownRendition { file, rendition },
     })

@@ -134,6 +134,8 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::DashManifest(file) => manifests::dash(&call, *file).await,
         Route::MediaPlaylist(file, rendition) => manifests::media(&call, *file, rendition).await,
         Route::Init(file, rendition) => media::init(&call, *file, rendition).await,
+        Route::TextSegment(file, rendition, n) => manifests::text(&call, *file, rendition, Some(*n)).await,
+        Route::Text(file, rendition) => manifests::text(&call, *file, rendition, None).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
         Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,
         Route::LiveIndex(file) => live::index(&call, *file).await,

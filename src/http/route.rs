@@ -31,6 +31,10 @@ pub enum Route {
     Segment(FileId, String, u32),
     /// One part of a segment.
     Part(FileId, String, u32, u32),
+    /// A segment of text.
+    TextSegment(FileId, String, u32),
+    /// A text as one file.
+    Text(FileId, String),
     LiveIndex(FileId),
     LivePlaylist(FileId, String),
     LiveManifest(FileId),
@@ -89,6 +93,11 @@ impl Route {
             ["dash", id, "manifest.mpd"] => Self::DashManifest(id.parse().ok()?),
             ["media", id, name, "index.m3u8"] => Self::MediaPlaylist(id.parse().ok()?, rendition(name)?),
             ["media", id, name, "init.mp4"] => Self::Init(id.parse().ok()?, rendition(name)?),
+            ["media", id, name, "all.vtt"] => Self::Text(id.parse().ok()?, rendition(name)?),
+            ["media", id, name, text] if text.ends_with(".vtt") => {
+                let segment = number(text.strip_suffix(".vtt")?)?;
+                Self::TextSegment(id.parse().ok()?, rendition(name)?, segment)
+            }
             ["media", id, name, media] => {
                 let (id, rendition) = (id.parse().ok()?, rendition(name)?);
                 match media.strip_suffix(".m4s")?.split_once('.') {
@@ -131,6 +140,8 @@ impl Route {
             Self::Init(..) => "/media/{id}/{rendition}/init.mp4",
             Self::Segment(..) => "/media/{id}/{rendition}/{n}.m4s",
             Self::Part(..) => "/media/{id}/{rendition}/{n}.{part}.m4s",
+            Self::TextSegment(..) => "/media/{id}/{rendition}/{n}.vtt",
+            Self::Text(..) => "/media/{id}/{rendition}/all.vtt",
             Self::LiveIndex(_) => "/live/{id}/index.m3u8",
             Self::LivePlaylist(..) => "/live/{id}/{rendition}/index.m3u8",
             Self::LiveManifest(_) => "/live/{id}/manifest.mpd",
@@ -159,6 +170,8 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::TextSegment(..)
+            | Self::Text(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -181,6 +194,8 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::TextSegment(..)
+            | Self::Text(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -205,7 +220,12 @@ impl Route {
         match self {
             Self::Page(name) if name.starts_with(HASHED_ASSETS) => Cache::Immutable,
             // The rendition's name carries its version.
-            Self::MediaPlaylist(..) | Self::Init(..) | Self::Segment(..) | Self::Part(..) => Cache::Immutable,
+            Self::MediaPlaylist(..)
+            | Self::Init(..)
+            | Self::Segment(..)
+            | Self::Part(..)
+            | Self::TextSegment(..)
+            | Self::Text(..) => Cache::Immutable,
             Self::Page(_)
             | Self::HlsIndex(_)
             | Self::DashManifest(_)
@@ -241,6 +261,8 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::TextSegment(..)
+            | Self::Text(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -288,6 +310,8 @@ impl Route {
             | Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
+            | Self::TextSegment(..)
+            | Self::Text(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)

@@ -55,7 +55,7 @@ impl<'a> AudioTrack<'a> {
         }
         mark_default(&mut tracks);
         mark_autoselect(&mut tracks);
-        make_names_unique(&mut tracks);
+        printable::make_unique(tracks.iter_mut().map(|track| &mut track.name));
         tracks
     }
 
@@ -102,21 +102,6 @@ fn mark_autoselect(tracks: &mut [AudioTrack]) {
 
 fn kind<'a>(track: &AudioTrack<'a>) -> (Option<&'a str>, bool) {
     (track.language, track.disposition.visual_impaired)
-}
-
-fn make_names_unique(tracks: &mut [AudioTrack]) {
-    let mut taken: HashSet<String> = HashSet::new();
-    for (index, track) in tracks.iter_mut().enumerate() {
-        if track.name.is_empty() {
-            track.name = format!("Track {}", index + 1);
-        }
-        let plain = track.name.clone();
-        let mut number = 2;
-        while !taken.insert(track.name.clone()) {
-            track.name = format!("{plain} ({number})");
-            number += 1;
-        }
-    }
 }
 
 #[cfg(test)]

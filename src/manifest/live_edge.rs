@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::rendition::Rendition;
-use crate::timeline::{Nanos, SegmentIndex, nanos_from_ticks};
+use crate::timeline::{CutList, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// Times are nanoseconds from the file's origin unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,10 @@ pub struct LiveEdge {
     pub position_ns: Nanos,
     /// The edge has come to the end of the file.
     pub ended: bool,
-    /// When the edge was where, in that order: one more for each time it had to wait. Never empty.
-    pub clock: Vec<ClockPoint>,
+    /// When the edge was where it began.
+    pub began: ClockPoint,
+    /// When it was where it went on from, after it last had to wait.
+    pub clock: ClockPoint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,28 +41,31 @@ pub struct Listed {
 impl LiveEdge {
     pub fn listed(&self, rendition: &Rendition) -> Listed {
         let cuts = &rendition.cuts;
-        let exists = |tick: i64| self.ended || nanos_from_ticks(tick, cuts.timescale) <= self.position_ns;
-        let whole = cuts.boundaries[1..].partition_point(|&end| exists(end)) as u32;
-        let first_ns = self.begun_ns.max(self.position_ns.saturating_sub(self.window_ns));
-        let first = cuts.segment_at(first_ns).0.min(whole);
-        let parts = cuts.range(SegmentIndex(whole)).map_or(0, |segment| {
+        let segments = self.segments(cuts);
+        let parts = cuts.range(SegmentIndex(segments.end)).map_or(0, |segment| {
             let rule = rendition.fragments;
             let ends = (0..rule.part_count(&segment)).map(|part| rule.part_end(&segment, part));
-            ends.take_while(|&end| exists(end)).count() as u32
+            ends.take_while(|&end| self.has_passed(end, cuts)).count() as u32
         });
-        Listed { segments: first..whole, parts }
+        Listed { segments, parts }
     }
 
-    /// When the edge was, or will be, at `position_ns`: nanoseconds since 1970.
-    pub fn unix_ns(&self, position_ns: Nanos) -> i64 {
-        let after = self.clock.partition_point(|point| point.position_ns <= position_ns);
-        let point = self.clock[after.saturating_sub(1)];
-        point.unix_ns.saturating_add(position_ns - point.position_ns)
+    /// Whole segments that are listed.
+    pub fn segments(&self, cuts: &CutList) -> Range<u32> {
+        let whole = cuts.boundaries[1..].partition_point(|&end| self.has_passed(end, cuts)) as u32;
+        let first_ns = self.begun_ns.max(self.position_ns.saturating_sub(self.window_ns));
+        cuts.segment_at(first_ns).0.min(whole)..whole
     }
 
-    /// The edge waited between these positions: the time of day does not go on as the film does.
-    pub fn waited_between(&self, positions: Range<Nanos>) -> bool {
-        self.clock.iter().skip(1).any(|point| positions.contains(&point.position_ns))
+    fn has_passed(&self, tick: i64, cuts: &CutList) -> bool {
+        self.ended || nanos_from_ticks(tick, cuts.timescale) <= self.position_ns
+    }
+}
+
+impl ClockPoint {
+    /// When the edge was, or will be, at `position_ns`, had it gone on without a wait: nanoseconds since 1970.
+    pub fn unix_ns_at(self, position_ns: Nanos) -> i64 {
+        self.unix_ns.saturating_add(position_ns).saturating_sub(self.position_ns)
     }
 }
 
@@ -68,7 +73,7 @@ impl LiveEdge {
 mod tests {
     use super::*;
     use crate::manifest::examples;
-    use crate::timeline::{CutList, FragmentRule};
+    use crate::timeline::FragmentRule;
     use proptest::prelude::*;
 
     const SECOND: Nanos = 1_000_000_000;
@@ -105,15 +110,6 @@ mod tests {
     fn what_is_older_than_the_window_is_no_longer_listed() {
         let old = LiveEdge { window_ns: 2 * SECOND, ..edge(0, 6 * SECOND) };
         assert_eq!(old.listed(&rendition()).segments, 3..4);
-    }
-
-    #[test]
-    fn the_clock_goes_on_from_where_the_edge_last_waited() {
-        let point = |position_ns, unix_ns| ClockPoint { position_ns, unix_ns };
-        let edge = LiveEdge { clock: vec![point(10, 1000), point(20, 1500)], ..edge(0, 30) };
-        let times = [0, 10, 19, 20, 25].map(|position| edge.unix_ns(position));
-        assert_eq!(times, [990, 1000, 1009, 1500, 1505]);
-        assert!(edge.waited_between(15..21) && !edge.waited_between(5..20) && !edge.waited_between(21..99));
     }
 
     proptest! {

@@ -17,6 +17,7 @@ mod examples;
 mod golden;
 mod live_edge;
 mod printable;
+mod text_track;
 
 pub mod dash;
 pub mod hls;

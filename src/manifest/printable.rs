@@ -1,5 +1,7 @@
 //! Words from a file made fit for one line of text. Escaping is the printer's own affair.
 
+use std::collections::HashSet;
+
 /// `text` with everything replaced by a space that ends a line, is invisible machinery, or has no place in
 /// XML 1.0 (section 2.2) or in a playlist; runs of spaces become one, the ends are trimmed.
 ///
@@ -10,6 +12,22 @@
 pub fn line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect();
     spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Gives every name that is empty or taken another one.
+pub fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for (index, name) in names.enumerate() {
+        if name.is_empty() {
+            *name = format!("Track {}", index + 1);
+        }
+        let plain = name.clone();
+        let mut number = 2;
+        while !taken.insert(name.clone()) {
+            *name = format!("{plain} ({number})");
+            number += 1;
+        }
+    }
 }
 
 fn is_printable(c: char) -> bool {

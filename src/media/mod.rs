@@ -21,6 +21,28 @@ pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 pub use disposition::Disposition;
 pub use info::*;
 
+use crate::timeline::Nanos;
+
+/// A line of a text track, as the container holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextBlock {
+    pub track: TrackNumber,
+    /// Presentation times of the container: the edit list is applied, the file's origin is not subtracted.
+    pub start_ns: Nanos,
+    pub end_ns: Nanos,
+    pub data: Vec<u8>,
+    /// What the container holds beside it: the settings of a cue of WebVTT.
+    pub addition: Vec<u8>,
+}
+
+/// How the reading of text goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextStep {
+    Block(TextBlock),
+    /// Every line that begins before this time, and in what was asked for, has been given.
+    Reached(Nanos),
+}
+
 /// Bytes of a source, by position. A reader here asks for what it needs and no more: a file may lie on a NAS.
 pub trait ReadAt {
     /// Length of the source in bytes.

@@ -1,8 +1,9 @@
 //! Audio renditions: per track the copy where CMAF carries it, and AAC stereo for every player.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::label::labels;
 use super::plan::{Grid, PlanSettings};
 use super::presentation::{AudioForm, Bandwidth, Rendition, RenditionMedia};
 use super::version::rendition_id;
@@ -29,7 +30,7 @@ pub fn renditions(
     settings: &PlanSettings<'_>,
     reasons: &mut BTreeMap<String, String>,
 ) -> Vec<Arc<Rendition>> {
-    let labels = labels(&info.audio);
+    let labels = labels(info.audio.iter().map(|track| &track.facts));
     let mut all = Vec::new();
     for (number, track) in info.audio.iter().enumerate() {
         let common = |codec: &str, channels, sample_rate, samples_per_frame, kbps| AudioForm {
@@ -76,8 +77,9 @@ fn copy(
     let codec_string = track.codec_string.clone()?;
     let before_origin = (-lattice.phase).max(0);
     let first = lattice.phase + (before_origin + lattice.samples - 1) / lattice.samples * lattice.samples;
-    let cuts =
-        CutList::audio(&grid.cuts, track.sample_rate, track.samples_per_frame, first, track.facts.end_ns);
+    // A clock that rounds up must not make one frame more of it.
+    let end_ns = track.facts.end_ns - CLOCK_ROUNDING_NS;
+    let cuts = CutList::audio(&grid.cuts, track.sample_rate, track.samples_per_frame, first, end_ns);
     let fragments = grid.fragments.sound(grid.cuts.timescale, track.sample_rate, track.samples_per_frame);
     let average = if track.bitrate > 0 { track.bitrate } else { UNKNOWN_BPS } + OVERHEAD_BPS;
     let form = common(&track.codec, track.channels, track.sample_rate, track.samples_per_frame, 0);
@@ -174,63 +176,6 @@ fn aac_lc_config(form: &AudioForm) -> Vec<u8> {
     let index = RATES.iter().position(|rate| *rate == form.sample_rate).unwrap_or(3) as u16;
     let bits = 2 << 11 | index << 7 | u16::from(form.channels) << 3;
     bits.to_be_bytes().to_vec()
-}
-
-/// What a viewer reads in the menu; unique within the file.
-fn labels(tracks: &[AudioTrack]) -> Vec<String> {
-    let mut used = BTreeSet::new();
-    tracks
-        .iter()
-        .enumerate()
-        .map(|(number, track)| {
-            let title = track.facts.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-            let language = track.facts.language.as_deref().map(language_name);
-            let base =
-                title.map(str::to_owned).or(language).unwrap_or_else(|| format!("Track {}", number + 1));
-            let mut label = base.clone();
-            let mut copy = 2;
-            while !used.insert(label.clone()) {
-                label = format!("{base} ({copy})");
-                copy += 1;
-            }
-            label
-        })
-        .collect()
-}
-
-/// A language's own name, for the ones seen most; the tag for the rest.
-fn language_name(tag: &str) -> String {
-    let primary = tag.split('-').next().unwrap_or(tag);
-    let names = [
-        ("en", "English"),
-        ("de", "Deutsch"),
-        ("fr", "Français"),
-        ("es", "Español"),
-        ("it", "Italiano"),
-        ("pt", "Português"),
-        ("nl", "Nederlands"),
-        ("pl", "Polski"),
-        ("ru", "Русский"),
-        ("uk", "Українська"),
-        ("cs", "Čeština"),
-        ("sv", "Svenska"),
-        ("da", "Dansk"),
-        ("no", "Norsk"),
-        ("fi", "Suomi"),
-        ("tr", "Türkçe"),
-        ("el", "Ελληνικά"),
-        ("hu", "Magyar"),
-        ("ja", "日本語"),
-        ("ko", "한국어"),
-        ("zh", "中文"),
-        ("hi", "हिन्दी"),
-        ("ar", "العربية"),
-        ("he", "עברית"),
-    ];
-    names
-        .iter()
-        .find(|(code, _)| *code == primary)
-        .map_or_else(|| tag.to_owned(), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]

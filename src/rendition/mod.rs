@@ -4,10 +4,12 @@
 
 mod audio;
 mod h264;
+mod label;
 mod plan;
 pub mod presentation;
 #[cfg(test)]
 mod tests;
+mod text;
 mod version;
 mod video;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::presentation::{Presentation, Rendition};
-use super::{audio, video};
+use super::{audio, text, video};
 use crate::media::{KeyframeIndex, MediaInfo};
 use crate::timeline::{CutList, CutTargets, FragmentRule};
 
@@ -76,7 +76,8 @@ pub fn plan(
             None => Unplayable::Nothing,
         });
     }
+    let text = text::renditions(info, &grid, settings);
     let ends = video.iter().chain(&audio).map(|rendition: &Arc<Rendition>| rendition.cuts.end_ns());
     let duration_ns = ends.max().unwrap_or(info.duration_ns).max(info.duration_ns);
-    Ok(Presentation { info: info.clone(), duration_ns, video, audio, reasons })
+    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, reasons })
 }

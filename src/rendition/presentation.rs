@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Colour, Disposition, MediaInfo};
-use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos};
+use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// Name of a rendition in URLs: what it is, then its version, as `v720-3f9a5c0b7e21`. The version is a hash of
 /// the file's content, the parameters and the cut list: other bytes have another URL.
@@ -38,13 +39,20 @@ pub struct Presentation {
     pub video: Vec<Arc<Rendition>>,
     /// By source track, in the file's order; within a track the copy first.
     pub audio: Vec<Arc<Rendition>>,
+    /// In the file's order.
+    pub text: Vec<Arc<TextRendition>>,
     /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
     pub reasons: BTreeMap<String, String>,
 }
 
 impl Presentation {
+    /// Of picture and sound.
     pub fn renditions(&self) -> impl Iterator<Item = &Arc<Rendition>> {
         self.video.iter().chain(&self.audio)
+    }
+
+    pub fn text(&self, id: &str) -> Option<&Arc<TextRendition>> {
+        self.text.iter().find(|rendition| *rendition.id.0 == *id)
     }
 
     pub fn rendition(&self, id: &RenditionId) -> Option<&Arc<Rendition>> {
@@ -52,7 +60,29 @@ impl Presentation {
     }
 }
 
-/// One track in one form.
+/// One text track as WebVTT.
+#[derive(Clone, Debug)]
+pub struct TextRendition {
+    pub id: RenditionId,
+    /// Index of the source track in `MediaInfo::text`.
+    pub track: usize,
+    /// Those of the picture.
+    pub cuts: CutList,
+    pub form: TextForm,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextForm {
+    /// Of the source, as in `TextTrack::codec`.
+    pub codec: String,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// What a viewer reads in the menu; unique in a file.
+    pub label: String,
+    pub disposition: Disposition,
+}
+
+/// One track of picture or sound in one form.
 #[derive(Clone, Debug)]
 pub struct Rendition {
     pub id: RenditionId,
@@ -114,6 +144,15 @@ pub struct Bandwidth {
     /// Of the segment with the highest rate (RFC 8216 section 4.3.4.2).
     pub peak: u32,
     pub average: u32,
+}
+
+impl TextRendition {
+    /// What segment `segment` covers; `None` beyond the end. The first one begins with the file.
+    pub fn time(&self, segment: SegmentIndex) -> Option<Range<Nanos>> {
+        let ticks = self.cuts.range(segment)?;
+        let nanos = |ticks| nanos_from_ticks(ticks, self.cuts.timescale);
+        Some(if segment.0 == 0 { 0 } else { nanos(ticks.start) }..nanos(ticks.end))
+    }
 }
 
 impl Rendition {

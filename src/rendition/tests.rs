@@ -200,3 +200,20 @@ fn copied_cuts_name_the_keyframe_that_opens_each_segment() {
     assert_eq!(copy.keyframes, copy.cuts.boundaries[..copy.cuts.boundaries.len() - 1]);
     assert_eq!(copy.bandwidth, Bandwidth { peak: 8_000_000, average: 8_000_000 });
 }
+
+#[test]
+fn a_copied_sound_has_the_frames_that_are_there_however_the_clock_rounds() {
+    for (rate, samples) in [(44_100, 1536), (48_000, 1024), (48_000, 120)] {
+        let frames = 20 * i64::from(rate) / i64::from(samples);
+        let end_ns = frames * i64::from(samples) * NANOS_PER_SECOND / i64::from(rate);
+        for rounded_ns in [-500_000, 0, 500_000, 1_000_000] {
+            let mut track = sound(2, "ac3", 2);
+            (track.sample_rate, track.samples_per_frame) = (rate, samples);
+            track.facts.end_ns = end_ns + rounded_ns;
+            let info = file(vec![picture("h264", 320, 180)], vec![track]);
+            let film = planned(info, &index(), "1").expect("a plan");
+            let copy = film.audio.iter().find(|rendition| rendition.copied).expect("a copy");
+            assert_eq!(copy.cuts.end(), frames * i64::from(samples), "{rate} {samples} {rounded_ns}");
+        }
+    }
+}

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::presentation::{RenditionId, RenditionMedia};
+use super::presentation::{RenditionId, RenditionMedia, TextForm};
 use crate::timeline::{CutList, FragmentRule};
 
 /// Raised when this program makes other bytes from the same parameters.
 const FORMAT: u32 = 3;
 /// Bytes of the hash that are kept: 48 bits, enough to tell versions of one file apart.
 const VERSION_BYTES: usize = 6;
+
+/// Raised when this program makes other text from the same lines.
+const TEXT_FORMAT: u32 = 1;
 
 pub fn rendition_id(
     kind: &str,
@@ -30,6 +33,23 @@ pub fn rendition_id(
     hash.update(cuts.timescale.to_le_bytes());
     cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
     hash.update(format!("{fragments:?}").as_bytes());
+    finish(kind, hash)
+}
+
+pub fn text_id(kind: &str, content_version: &str, form: &TextForm, cuts: &CutList) -> RenditionId {
+    let mut hash = Sha256::new();
+    hash.update(TEXT_FORMAT.to_le_bytes());
+    hash.update(content_version.as_bytes());
+    hash.update([0]);
+    hash.update(kind.as_bytes());
+    hash.update([0]);
+    hash.update(form.codec.as_bytes());
+    hash.update(cuts.timescale.to_le_bytes());
+    cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
+    finish(kind, hash)
+}
+
+fn finish(kind: &str, hash: Sha256) -> RenditionId {
     let digest = hash.finalize();
     let version: String = digest.iter().take(VERSION_BYTES).map(|byte| format!("{byte:02x}")).collect();
     RenditionId(Arc::from(format!("{kind}-{version}")))

@@ -1,11 +1,13 @@
 //! One piece of text and when it is shown.
 
+use serde::{Deserialize, Serialize};
+
 use super::markup::Markup;
 use super::placement;
 use crate::timeline::Nanos;
 
 /// As WebVTT has it (W3C WebVTT: The Web Video Text Tracks Format).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cue {
     /// From the file's origin.
     pub start_ns: Nanos,

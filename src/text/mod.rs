@@ -13,4 +13,4 @@ pub mod timed_text;
 pub mod webvtt;
 
 pub use charset::decode;
-pub use cue::{Cue, Packet};
+pub use cue::{Cue, MAX_CUES, Packet};

@@ -24,9 +24,12 @@ pub fn read(text: &str) -> Vec<Cue> {
     cues
 }
 
-/// One cue of a container.
-pub fn packet(packet: &Packet) -> Option<Cue> {
-    cue(packet.start_ns, packet.end_ns, &String::from_utf8_lossy(&packet.data), "")
+/// One cue of a container, with its settings in the first line of `addition` (RFC 9559's codec mappings,
+/// `S_TEXT/WEBVTT`).
+pub fn packet(packet: &Packet, addition: &[u8]) -> Option<Cue> {
+    let settings = String::from_utf8_lossy(addition.split(|&byte| byte == b'\n').next().unwrap_or_default())
+        .into_owned();
+    cue(packet.start_ns, packet.end_ns, &String::from_utf8_lossy(&packet.data), &settings)
 }
 
 /// All cues as one file, times from the file's origin.

@@ -2,12 +2,15 @@
 //! and bytes of remote sources are binary (`wire`). A request that needs a source carries its descriptor, or follows
 //! [`Request::Remote`].
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::sandbox::{Attempt, SandboxStatus};
 use crate::isobmff::Fragment;
 use crate::isobmff::SampleEntry;
 use crate::media::{Container, KeyframeIndex, MediaInfo, TrackNumber};
+use crate::text::Cue;
 use crate::timeline::audio::Lattice;
 use crate::timeline::video::FrameGrid;
 use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, SegmentIndex};
@@ -24,6 +27,9 @@ pub enum Request {
     /// Read every packet of a video track for its keyframes. Answered by [`Report::Scanned`]. Carries a
     /// descriptor.
     Scan { input: Input, codec: String },
+    /// Read the text tracks. Answered by [`Report::Cues`] as they are found, and [`Report::TextEnd`]. Carries a
+    /// descriptor.
+    Text(TextSpec),
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
@@ -51,6 +57,30 @@ pub struct Input {
     /// Time from the origin = buffer PTS − `edit_offset_ns` − `origin_ns`.
     pub edit_offset_ns: Nanos,
     pub origin_ns: Nanos,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TextSpec {
+    pub container: Container,
+    /// Time from the origin = presentation time of the container − this.
+    pub origin_ns: Nanos,
+    pub tracks: Vec<TextInput>,
+    /// Lines that are shown from here on come first.
+    pub from_ns: Nanos,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextInput {
+    pub number: TrackNumber,
+    /// As in `TextTrack::codec`.
+    pub codec: String,
+}
+
+/// A line of the track at this place in [`TextSpec::tracks`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackCue {
+    pub track: u32,
+    pub cue: Cue,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,6 +174,13 @@ pub enum Report {
     Scanned {
         index: Box<KeyframeIndex>,
     },
+    /// Lines of text tracks; of all that are shown in `covered` none is missing.
+    Cues {
+        cues: Vec<TrackCue>,
+        covered: Range<Nanos>,
+    },
+    /// All text has been read.
+    TextEnd,
     /// The sample entry that decodes what this head makes, with its configuration record.
     Entry {
         entry: SampleEntry,

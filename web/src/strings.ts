@@ -50,6 +50,8 @@ export const strings = {
     unmute: "Unmute",
     volume: "Volume",
     audio: "Audio",
+    subtitles: "Subtitles",
+    noText: "Off",
     quality: "Quality",
     original: "Original",
     pip: "Picture in picture",

@@ -20,8 +20,10 @@ pub(super) struct Live {
     readers: Vec<(usize, u32, SegmentReader)>,
     /// Clock time of the encoder's beginning. Taken once: a clock that is set must not move the edge.
     wall: SystemTime,
-    /// Where it was when: one more for each time it waited.
-    clock: Vec<(Nanos, Now)>,
+    /// Where it began to move, and when.
+    began: (Nanos, Now),
+    /// Where it last began to move after it had waited, and when.
+    clock: (Nanos, Now),
     /// How far what sets the pace is made.
     made_ns: Nanos,
     /// It waited when it was last looked at.
@@ -35,8 +37,6 @@ const WAITS_FOR: u32 = 2;
 const WATCHED: Duration = Duration::from_secs(20);
 /// Segments ahead that are looked at.
 const LOOKS_AHEAD: u32 = 4;
-/// Waits that are remembered: of a film that cannot be made at its own pace, the last ones.
-const MAX_CLOCK: usize = 64;
 
 impl Actor {
     /// Starts the playhead at `at_ns`, or joins the one that runs. It starts at the end of the segment there, since
@@ -53,14 +53,15 @@ impl Actor {
             let wall = SystemTime::now() - now;
             tracing::info!(file = %self.record.id, at_s = begun_ns as f64 / 1e9, "the live edge starts");
             let watched = renditions.into_iter().map(|rendition| (rendition, Instant::now())).collect();
-            let clock = vec![(playhead.position(now), now)];
+            let began = (playhead.position(now), now);
             self.live = Some(Live {
                 playhead,
                 begun_ns,
                 watched,
                 readers: Vec::new(),
                 wall,
-                clock,
+                began,
+                clock: began,
                 made_ns: 0,
                 waits: true,
             });
@@ -111,12 +112,10 @@ impl Actor {
             live.made_ns = self.made_until_ns(pace, live.playhead.position(now));
             live.waits = live.playhead.hold(now, live.made_ns);
             let (since, at_ns) = live.playhead.anchor();
-            match live.clock.last_mut() {
-                Some((last_ns, when)) if *last_ns == at_ns => *when = since,
-                _ => live.clock.push((at_ns, since)),
+            live.clock = (at_ns, since);
+            if live.began.0 == at_ns {
+                live.began = live.clock;
             }
-            let forgotten = live.clock.len().saturating_sub(MAX_CLOCK);
-            live.clock.drain(..forgotten);
         }
         let position = live.playhead.position(now);
         let watched: Vec<usize> = live.watched.iter().map(|(rendition, _)| *rendition).collect();
@@ -191,7 +190,7 @@ impl Actor {
         let now = self.began.elapsed();
         let position_ns = live.playhead.position(now);
         let (end_ns, ended) = (live.playhead.end(), live.playhead.ended(now));
-        let clock = live.clock.iter().map(|(at_ns, when)| (*at_ns, live.wall + *when)).collect();
+        let [began, clock] = [live.began, live.clock].map(|(at_ns, when)| (at_ns, live.wall + when));
         let at = Instant::now();
         Some(LiveStatus {
             begun_ns: live.begun_ns,
@@ -199,6 +198,7 @@ impl Actor {
             made_ns: live.made_ns,
             end_ns,
             at,
+            began,
             clock,
             ended,
         })

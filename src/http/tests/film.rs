@@ -58,6 +58,7 @@ pub fn film() -> Presentation {
         duration_ns: 400_400_000_000,
         video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
         audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
+        text: Vec::new(),
         reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
     }
 }

@@ -177,6 +177,15 @@ impl Streams for FakeStreams {
         Box::pin(async { self.fail().map(|()| FakeSegment::reading(self.growth.subscribe())) })
     }
 
+    fn text<'a>(
+        &'a self,
+        _: FileId,
+        rendition: &'a str,
+        segment: Option<SegmentIndex>,
+    ) -> BoxFuture<'a, Result<String, StreamError>> {
+        Box::pin(async move { self.fail().map(|()| format!("{segment:?} of {rendition}")) })
+    }
+
     fn start(&self, _: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {
         self.started.lock().unwrap().push(options);
         let first_fragment = options.wait.then_some(Duration::from_millis(250));
@@ -224,7 +233,8 @@ fn edge(position_ns: i64) -> LiveStatus {
         made_ns: position_ns,
         end_ns: position_ns,
         at: Instant::now(),
-        clock: Arc::new([(0, SystemTime::UNIX_EPOCH)]),
+        began: (0, SystemTime::UNIX_EPOCH),
+        clock: (0, SystemTime::UNIX_EPOCH),
         ended: true,
     }
 }

@@ -18,7 +18,8 @@ fn at(position_ns: i64) -> Option<LiveStatus> {
         made_ns: position_ns,
         end_ns: 400 * SECOND,
         at: Instant::now(),
-        clock: [(0, SystemTime::UNIX_EPOCH)].into(),
+        began: (0, SystemTime::UNIX_EPOCH),
+        clock: (0, SystemTime::UNIX_EPOCH),
         ended: false,
     })
 }

@@ -6,6 +6,7 @@ use crate::media::{Colour, Hdr};
 const ROLE: &str = "urn:mpeg:dash:role:2011";
 const AUDIO_PURPOSE: &str = "urn:tva:metadata:cs:AudioPurposeCS:2007";
 const FOR_THE_VISUALLY_IMPAIRED: &str = "1";
+const FOR_THE_HARD_OF_HEARING: &str = "2";
 /// ISO/IEC 23001-8 and 23091 code points.
 const CHANNELS: &str = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
 const PRIMARIES: &str = "urn:mpeg:mpegB:cicp:ColourPrimaries";
@@ -20,6 +21,11 @@ pub fn role(document: &mut Document, value: &str) -> Written {
 /// Section 5.8.4.3, in the scheme of DVB (ETSI TS 103 285 table 5) that players know.
 pub fn audio_description(document: &mut Document) -> Written {
     write(document, "Accessibility", AUDIO_PURPOSE, FOR_THE_VISUALLY_IMPAIRED)
+}
+
+/// The same for text (ETSI TS 103 285 section 7.1.2).
+pub fn for_the_deaf(document: &mut Document) -> Written {
+    write(document, "Accessibility", AUDIO_PURPOSE, FOR_THE_HARD_OF_HEARING)
 }
 
 /// Section 5.8.5.4. Nothing for counts that no layout of the table has.

@@ -25,8 +25,7 @@ pub fn availability_start_time(edge: &LiveEdge) -> String {
 }
 
 fn start_unix_ns(edge: &LiveEdge) -> i64 {
-    let point = edge.clock[edge.clock.len() - 1];
-    point.unix_ns.saturating_sub(point.position_ns)
+    edge.clock.unix_ns_at(0)
 }
 
 /// When the edge is at `position_ns`, by its present pace.

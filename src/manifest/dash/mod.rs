@@ -15,6 +15,7 @@ mod segment_template;
 mod segment_timeline;
 #[cfg(test)]
 mod tests;
+mod text_adaptation_set;
 mod video_adaptation_set;
 mod xs_duration;
 

@@ -5,6 +5,7 @@ use quick_xml::events::{BytesDecl, Event};
 use super::xs_duration::XsDuration;
 use super::{Document, Scope, Written, live, period};
 use crate::manifest::audio_track::AudioTrack;
+use crate::manifest::text_track::TextTrack;
 use crate::manifest::{CopySelection, LiveEdge};
 use crate::rendition::{Presentation, Rendition};
 use crate::timeline::{NANOS_PER_SECOND, nanos_from_ticks};
@@ -35,7 +36,9 @@ fn print(presentation: &Presentation, scope: Scope<'_>, copy: CopySelection) -> 
     let tracks = AudioTrack::all(presentation);
     let mut document = Document::new_with_indent(Vec::new(), b' ', INDENT);
     let whole = XsDuration::floor(presentation.duration_ns, NANOS_PER_SECOND as u32);
-    match write(&mut document, whole, &videos, &tracks, scope) {
+    // A whole file of text cannot keep up with an edge.
+    let texts = if scope.edge.is_none() { TextTrack::all(presentation) } else { Vec::new() };
+    match write(&mut document, whole, &videos, (&tracks, &texts), scope) {
         Ok(()) => String::from_utf8_lossy(&document.into_inner()).into_owned(),
         Err(error) => unreachable!("memory takes every byte: {error}"),
     }
@@ -45,7 +48,7 @@ fn write(
     document: &mut Document,
     whole: XsDuration,
     videos: &[&Rendition],
-    tracks: &[AudioTrack],
+    (tracks, texts): (&[AudioTrack], &[TextTrack]),
     scope: Scope<'_>,
 ) -> Written {
     let of_tracks = tracks.iter().flat_map(|track| &track.renditions).map(|entry| entry.rendition);
@@ -89,7 +92,7 @@ fn write(
         if scope.edge.is_some() {
             live::service_description(document)?;
         }
-        period::write(document, videos, tracks, scope)?;
+        period::write(document, videos, tracks, texts, scope)?;
         if scope.edge.is_some() {
             live::utc_timing(document)?;
         }

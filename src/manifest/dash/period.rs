@@ -1,14 +1,16 @@
 //! `Period`, ISO/IEC 23009-1 section 5.3.2: the whole file is one.
 
 use super::adaptation_set::SetId;
-use super::{Document, Scope, Written, audio_adaptation_set, video_adaptation_set};
+use super::{Document, Scope, Written, audio_adaptation_set, text_adaptation_set, video_adaptation_set};
 use crate::manifest::audio_track::AudioTrack;
+use crate::manifest::text_track::TextTrack;
 use crate::rendition::Rendition;
 
 pub fn write(
     document: &mut Document,
     videos: &[&Rendition],
     tracks: &[AudioTrack],
+    texts: &[TextTrack],
     scope: Scope<'_>,
 ) -> Written {
     let period = document.create_element("Period").with_attributes([("id", "0"), ("start", "PT0S")]);
@@ -19,8 +21,11 @@ pub fn write(
         }
         let entries =
             tracks.iter().flat_map(|track| track.renditions.iter().map(move |&entry| (track, entry)));
-        for ((track, entry), id) in entries.zip(ids) {
+        for ((track, entry), id) in entries.zip(ids.by_ref()) {
             audio_adaptation_set::write(document, id, track, entry, scope)?;
+        }
+        for (text, id) in texts.iter().zip(ids) {
+            text_adaptation_set::write(document, id, text, scope)?;
         }
         Ok(())
     })?;

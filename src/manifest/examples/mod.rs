@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::manifest::{ClockPoint, LiveEdge};
-use crate::media::{Colour, Container, Hdr, Keyframe, MediaInfo};
-use crate::rendition::{Bandwidth, Presentation, Rendition, RenditionMedia, VideoForm};
+use crate::media::{Colour, Container, Disposition, Hdr, Keyframe, MediaInfo};
+use crate::rendition::{
+    Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition, VideoForm,
+};
 use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
 use renditions::{TARGETS, copied_audio, copy, copy_with, encoded_audio, ladder};
@@ -15,8 +17,15 @@ pub use renditions::{cut_lists, picture, video};
 
 /// A live edge that began with the film, at 2026-01-02T03:04:05Z, and never waited.
 pub fn live_edge(position_ns: Nanos) -> LiveEdge {
-    let clock = vec![ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 }];
-    LiveEdge { begun_ns: 0, window_ns: 600 * NANOS_PER_SECOND, position_ns, ended: false, clock }
+    let began = ClockPoint { position_ns: 0, unix_ns: 1_767_323_045_000_000_000 };
+    LiveEdge {
+        begun_ns: 0,
+        window_ns: 600 * NANOS_PER_SECOND,
+        position_ns,
+        ended: false,
+        began,
+        clock: began,
+    }
 }
 
 pub fn all() -> Vec<(&'static str, Presentation)> {
@@ -29,6 +38,7 @@ pub fn all() -> Vec<(&'static str, Presentation)> {
         ("silent", silent()),
         ("audio_only", audio_only()),
         ("nasty_titles", nasty_titles()),
+        ("subtitles", subtitles()),
     ]
 }
 
@@ -137,6 +147,26 @@ pub fn nasty_titles() -> Presentation {
     presentation(ladder(), audio)
 }
 
+/// Text of four kinds beside a film in English.
+pub fn subtitles() -> Presentation {
+    let mut film = presentation(ladder(), vec![encoded_audio(0, "English", Some("en"), true)]);
+    let none = Disposition::default();
+    let forms = [
+        ("English", Some("en"), Disposition { default: true, ..none }),
+        ("English", Some("en"), Disposition { hearing_impaired: true, ..none }),
+        ("Forced", Some("en"), Disposition { forced: true, ..none }),
+        ("Signs & \"songs\"", None, none),
+    ];
+    let text = |(track, (label, language, disposition)): (usize, (&str, Option<&str>, Disposition))| {
+        let language = language.map(str::to_owned);
+        let form = TextForm { codec: "subrip".into(), language, label: label.into(), disposition };
+        let id = RenditionId(format!("t{track}-0123456789ab").into());
+        Arc::new(TextRendition { id, track, cuts: film.video[0].cuts.clone(), form })
+    };
+    film.text = forms.into_iter().enumerate().map(text).collect();
+    film
+}
+
 fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
     let duration_ns = video.iter().chain(&audio).map(|rendition| rendition.cuts.end_ns()).max().unwrap_or(0);
     let info = MediaInfo {
@@ -156,6 +186,7 @@ fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
         duration_ns,
         video: video.into_iter().map(Arc::new).collect(),
         audio: audio.into_iter().map(Arc::new).collect(),
+        text: Vec::new(),
         reasons: BTreeMap::new(),
     }
 }

@@ -1,7 +1,9 @@
-//! `EXT-X-MEDIA`, RFC 8216 section 4.3.4.1: one track in one audio group.
+//! `EXT-X-MEDIA`, RFC 8216 section 4.3.4.1: one track in one group of sounds, or one text.
 
 use super::attribute_list::AttributeList;
 use crate::manifest::audio_track::{AudioRendition, AudioTrack};
+use crate::manifest::text_track::TextTrack;
+use crate::media::Disposition;
 use crate::rendition::AudioForm;
 
 /// "indicates that the Rendition contains audio that describes the visual content" (HLS authoring).
@@ -31,6 +33,34 @@ pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRen
         .quoted("CHANNELS", &channels(member.form))
         .quoted("URI", uri);
     out.push_str(&format!("#EXT-X-MEDIA:{list}\n"));
+}
+
+/// The one group of texts.
+pub const SUBTITLES: &str = "text";
+/// "A SUBTITLES Rendition" for those who cannot hear "MUST include" both (RFC 8216bis section 4.4.6.1).
+const FOR_THE_DEAF: &str =
+    "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
+
+/// A text. None is shown unless the viewer asks; but those that belong to the sound (FORCED) players show by
+/// themselves.
+pub fn write_text(out: &mut String, track: &TextTrack, uri: &str) {
+    let Disposition { forced, hearing_impaired, commentary, .. } = track.disposition;
+    let mut list = AttributeList::default()
+        .plain("TYPE", "SUBTITLES")
+        .quoted("GROUP-ID", SUBTITLES)
+        .quoted("NAME", &track.name);
+    if let Some(language) = track.language {
+        list = list.quoted("LANGUAGE", language);
+    }
+    // "A value of YES indicates that the Rendition contains content that is considered essential to play."
+    list = list
+        .plain("DEFAULT", "NO")
+        .plain("AUTOSELECT", yes_or_no(!commentary))
+        .plain("FORCED", yes_or_no(forced));
+    if hearing_impaired {
+        list = list.quoted("CHARACTERISTICS", FOR_THE_DEAF);
+    }
+    out.push_str(&format!("#EXT-X-MEDIA:{}\n", list.quoted("URI", uri)));
 }
 
 /// The count; "16/JOC" for joint object coding, whose parameter is that number of objects (HLS authoring).

@@ -3,6 +3,7 @@
 
 use super::attribute_list::AttributeList;
 use super::audio_group::AudioGroup;
+use super::ext_x_media::SUBTITLES;
 use crate::media::Hdr;
 use crate::rendition::{Bandwidth, Rendition, VideoForm};
 use crate::timeline::{FrameRate, Rounding, rescale};
@@ -12,6 +13,8 @@ use crate::timeline::{FrameRate, Rounding, rescale};
 pub struct Variant<'a> {
     pub video: Option<&'a Rendition>,
     pub audio: Option<&'a AudioGroup<'a>>,
+    /// There is a group of texts.
+    pub text: bool,
 }
 
 impl Variant<'_> {
@@ -27,6 +30,9 @@ impl Variant<'_> {
         }
         if let Some(group) = self.audio {
             list = list.quoted("AUDIO", &group.id);
+        }
+        if self.text {
+            list = list.quoted("SUBTITLES", SUBTITLES);
         }
         // "If the value is the enumerated-string value NONE, all EXT-X-STREAM-INF tags MUST have this
         // attribute with a value of NONE". Without it Shaka reads three segments in search of captions.

@@ -2,7 +2,7 @@
 
 use super::extinf::{self, SegmentMicros};
 use super::{basic_tags, ext_x_map, media_playlist_tags};
-use crate::rendition::Rendition;
+use crate::rendition::{Rendition, TextRendition};
 use crate::timeline::SegmentIndex;
 
 /// Bytes of one segment's two lines, to allocate once: a film has thousands.
@@ -19,6 +19,20 @@ pub fn media_playlist(rendition: &Rendition) -> String {
     ext_x_map::write(&mut out);
     for (index, duration) in (0..).map(SegmentIndex).zip(SegmentMicros::of(cuts)) {
         extinf::write(&mut out, duration, index);
+    }
+    media_playlist_tags::write_end(&mut out);
+    out
+}
+
+/// The same of a text: segments of WebVTT (RFC 8216 section 3.5) that need no init segment.
+pub fn text_playlist(rendition: &TextRendition) -> String {
+    let cuts = &rendition.cuts;
+    let segments = cuts.segment_count() as usize;
+    let mut out = String::with_capacity(BYTES_OF_HEAD + BYTES_PER_SEGMENT * segments);
+    basic_tags::open(&mut out, true);
+    media_playlist_tags::write_head(&mut out, cuts);
+    for (index, duration) in (0..).zip(SegmentMicros::of(cuts)) {
+        extinf::write_at(&mut out, duration, format_args!("{index}.vtt"));
     }
     media_playlist_tags::write_end(&mut out);
     out

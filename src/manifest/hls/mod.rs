@@ -17,6 +17,6 @@ mod multivariant_playlist;
 #[cfg(test)]
 mod tests;
 
-pub use live_playlist::{LiveRendition, live_playlist};
-pub use media_playlist::media_playlist;
+pub use live_playlist::{LiveRendition, live_playlist, live_text_playlist};
+pub use media_playlist::{media_playlist, text_playlist};
 pub use multivariant_playlist::{live_multivariant, live_renditions, multivariant};

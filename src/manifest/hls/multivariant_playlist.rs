@@ -5,17 +5,20 @@ use super::ext_x_stream_inf::Variant;
 use super::{basic_tags, ext_x_media};
 use crate::manifest::CopySelection;
 use crate::manifest::audio_track::AudioTrack;
-use crate::rendition::{Presentation, Rendition};
+use crate::manifest::text_track::TextTrack;
+use crate::rendition::{Presentation, Rendition, RenditionId};
 
 /// Served as `/hls/{file}/index.m3u8`. One variant per video and audio group: the copy first, then the rungs
 /// from high to low, each with the AAC group first.
 pub fn multivariant(presentation: &Presentation, file: &str, copy: CopySelection) -> String {
-    print(presentation, copy, |rendition| format!("../../media/{file}/{}/index.m3u8", rendition.id))
+    print(presentation, copy, &TextTrack::all(presentation), |id| {
+        format!("../../media/{file}/{id}/index.m3u8")
+    })
 }
 
 /// Served as `/live/{file}/index.m3u8`: the encoded forms, whose cuts are fine enough for the edge.
 pub fn live_multivariant(presentation: &Presentation) -> String {
-    print(presentation, CopySelection::None, |rendition| format!("{}/index.m3u8", rendition.id))
+    print(presentation, CopySelection::None, &TextTrack::all(presentation), |id| format!("{id}/index.m3u8"))
 }
 
 /// The renditions that [`live_multivariant`] names.
@@ -26,7 +29,12 @@ pub fn live_renditions(presentation: &Presentation) -> Vec<&Rendition> {
 }
 
 /// `address`: of a rendition's playlist, relative to this one's own.
-fn print(presentation: &Presentation, copy: CopySelection, address: impl Fn(&Rendition) -> String) -> String {
+fn print(
+    presentation: &Presentation,
+    copy: CopySelection,
+    texts: &[TextTrack],
+    address: impl Fn(&RenditionId) -> String,
+) -> String {
     let videos = copy.videos(presentation);
     let tracks = AudioTrack::all(presentation);
     let groups = AudioGroup::all(&tracks);
@@ -37,23 +45,26 @@ fn print(presentation: &Presentation, copy: CopySelection, address: impl Fn(&Ren
     basic_tags::open(&mut out, independent);
     for group in &groups {
         for (track, member) in tracks.iter().zip(&group.members) {
-            ext_x_media::write(&mut out, &group.id, track, *member, &address(member.rendition));
+            ext_x_media::write(&mut out, &group.id, track, *member, &address(&member.rendition.id));
         }
     }
-    for variant in variants(&videos, &groups) {
+    for text in texts {
+        ext_x_media::write_text(&mut out, text, &address(&text.rendition.id));
+    }
+    for variant in variants(&videos, &groups, !texts.is_empty()) {
         if let Some(rendition) = variant.video.or_else(|| playlist_of_sound(&tracks, variant.audio)) {
-            variant.write(&mut out, &address(rendition));
+            variant.write(&mut out, &address(&rendition.id));
         }
     }
     out
 }
 
-fn variants<'a>(videos: &[&'a Rendition], groups: &'a [AudioGroup<'a>]) -> Vec<Variant<'a>> {
+fn variants<'a>(videos: &[&'a Rendition], groups: &'a [AudioGroup<'a>], text: bool) -> Vec<Variant<'a>> {
     if videos.is_empty() {
-        return groups.iter().map(|group| Variant { video: None, audio: Some(group) }).collect();
+        return groups.iter().map(|group| Variant { video: None, audio: Some(group), text }).collect();
     }
     let of_video = |&video: &&'a Rendition| {
-        let with = |audio| Variant { video: Some(video), audio };
+        let with = |audio| Variant { video: Some(video), audio, text };
         if groups.is_empty() {
             vec![with(None)]
         } else {

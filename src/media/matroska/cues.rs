@@ -11,6 +11,38 @@ const CUE_TRACK_POSITIONS: Id = 0xb7;
 const CUE_TRACK: Id = 0xf7;
 const CUE_CLUSTER_POSITION: Id = 0xf1;
 const CUE_RELATIVE_POSITION: Id = 0xf0;
+const CUE_DURATION: Id = 0xb2;
+
+/// What one cue says of one track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub track: TrackNumber,
+    pub time_ns: Nanos,
+    /// Where its cluster begins, from the segment's first byte.
+    pub cluster: u64,
+    /// Where its block begins, from the first byte of the cluster's body.
+    pub block: Option<u64>,
+    pub duration_ns: Option<Nanos>,
+}
+
+/// Every place that the cues name, by time.
+pub fn places(body: &[u8], timestamp_scale: u64) -> Vec<Place> {
+    let nanos = |time: u64| time.checked_mul(timestamp_scale).and_then(|nanos| Nanos::try_from(nanos).ok());
+    let mut places = Vec::new();
+    for point in elements(body).filter(|point| point.id == CUE_POINT) {
+        let Some(time_ns) = point.child_unsigned(CUE_TIME).and_then(nanos) else { continue };
+        for positions in point.children().filter(|child| child.id == CUE_TRACK_POSITIONS) {
+            let track = positions.child_unsigned(CUE_TRACK);
+            let cluster = positions.child_unsigned(CUE_CLUSTER_POSITION);
+            let (Some(track), Some(cluster)) = (track, cluster) else { continue };
+            let block = positions.child_unsigned(CUE_RELATIVE_POSITION);
+            let duration_ns = positions.child_unsigned(CUE_DURATION).and_then(nanos);
+            places.push(Place { track, time_ns, cluster, block, duration_ns });
+        }
+    }
+    places.sort_by_key(|place| place.time_ns);
+    places
+}
 
 /// Where a cue points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

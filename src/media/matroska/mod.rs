@@ -1,15 +1,22 @@
 //! The index of a Matroska or WebM file (RFC 9559): information, tracks, cues, chapters, tags and the names of
-//! attachments. Clusters are not read.
+//! attachments. Clusters are read for text alone.
 
 mod attachments;
+mod blocks;
 mod chapters;
+mod compression;
 mod cues;
 mod ebml;
 mod sections;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod text;
+#[cfg(test)]
+mod text_tests;
 mod tracks;
+
+pub use text::TextReader;
 
 use std::collections::BTreeMap;
 

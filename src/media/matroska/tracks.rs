@@ -1,9 +1,10 @@
 //! The `Tracks` element (RFC 9559, 5.1.4).
 
+use super::compression::Compression;
 use super::ebml::{Element, Id, elements};
 use crate::media::container::colour;
 use crate::media::language::language_tag;
-use crate::media::{Colour, ContainerTrack, Disposition, TrackKind};
+use crate::media::{Colour, ContainerTrack, Disposition, TrackKind, TrackNumber};
 use crate::timeline::Nanos;
 
 const TRACK_ENTRY: Id = 0xae;
@@ -21,6 +22,7 @@ const NAME: Id = 0x536e;
 const LANGUAGE: Id = 0x22_b59c;
 const LANGUAGE_BCP47: Id = 0x22_b59d;
 const CODEC_ID: Id = 0x86;
+const CODEC_PRIVATE: Id = 0x63a2;
 const VIDEO: Id = 0xe0;
 const DISPLAY_WIDTH: Id = 0x54b0;
 const DISPLAY_HEIGHT: Id = 0x54ba;
@@ -58,6 +60,14 @@ pub fn read(body: &[u8]) -> Vec<Track> {
         }
     }
     tracks
+}
+
+/// What is needed to read the blocks of track `number`: its `CodecPrivate` and how they are stored.
+pub fn payload(body: &[u8], number: TrackNumber) -> Option<(Vec<u8>, Compression)> {
+    let entries = elements(body).filter(|entry| entry.id == TRACK_ENTRY).take(MAX_TRACKS);
+    let entry = entries.into_iter().find(|entry| entry.child_unsigned(TRACK_NUMBER) == Some(number))?;
+    let private = entry.child(CODEC_PRIVATE).map(|found| found.body.to_vec()).unwrap_or_default();
+    Some((private, Compression::of(entry)))
 }
 
 fn track(entry: Element<'_>) -> Option<Track> {

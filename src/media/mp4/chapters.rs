@@ -1,7 +1,7 @@
 //! Chapters of an MP4: Nero's list (`chpl`) and QuickTime's chapter track (a text track another one names in
 //! `tref` `chap`).
 
-use super::boxes::{Boxes, Fields, Mp4Box, text, word};
+use super::boxes::{Boxes, Fields, Mp4Box, text};
 use super::sample_table::SampleTable;
 use super::track::Track;
 use crate::media::window::Window;
@@ -43,7 +43,7 @@ fn nero_entry(fields: &mut Fields<'_>) -> Result<Chapter, ContainerError> {
 /// A chapter track: each sample is a title behind its 16-bit length, presented from where the chapter starts.
 pub fn track(window: &mut Window<'_>, track: &Track<'_>) -> Result<Vec<Chapter>, ContainerError> {
     let table = SampleTable::parse(track.stbl, track.timescale, track.duration)?;
-    let positions = positions(track.stbl, &table)?;
+    let positions = table.positions(track.stbl, MAX_CHAPTERS)?;
     let mut chapters = Vec::new();
     for ((sample, at), pts) in (0..).zip(positions).zip(table.buffer_pts()) {
         let size = (table.sizes.of(sample) as usize).min(MAX_TITLE + 2);
@@ -55,42 +55,6 @@ pub fn track(window: &mut Window<'_>, track: &Track<'_>) -> Result<Vec<Chapter>,
         chapters.push(Chapter { start_ns, title: title(&rest[..length.min(rest.len())]) });
     }
     Ok(chapters)
-}
-
-/// Where the first samples of a track lie in the file (`stsc` with `stco` or `co64`).
-fn positions(stbl: Mp4Box<'_>, table: &SampleTable<'_>) -> Result<Vec<u64>, ContainerError> {
-    let chunks: Box<dyn Iterator<Item = u64> + '_> = match stbl.child(b"stco")? {
-        Some(stco) => {
-            let mut fields = stco.fields("stco");
-            fields.skip(4)?;
-            Box::new(fields.table::<4>()?.iter().map(|entry| u64::from(word(entry, 0))))
-        }
-        None => {
-            let mut fields = stbl.require(b"co64", "stco or co64 box")?.fields("co64");
-            fields.skip(4)?;
-            Box::new(fields.table::<8>()?.iter().map(|entry| u64::from_be_bytes(*entry)))
-        }
-    };
-    let mut fields = stbl.require(b"stsc", "stsc box")?.fields("stsc");
-    fields.skip(4)?;
-    let mut runs = fields.table::<12>()?.iter().peekable();
-    let wanted = table.sizes.count.min(MAX_CHAPTERS as u64) as usize;
-    let (mut positions, mut per_chunk) = (Vec::new(), 0);
-    for (number, chunk) in (1..).zip(chunks) {
-        while let Some(run) = runs.next_if(|run| word(run, 0) <= number) {
-            per_chunk = word(run, 4);
-        }
-        let mut at = chunk;
-        for _ in 0..per_chunk {
-            if positions.len() == wanted {
-                return Ok(positions);
-            }
-            let size = table.sizes.of(positions.len() as u64);
-            positions.push(at);
-            at = at.saturating_add(size);
-        }
-    }
-    Ok(positions)
 }
 
 /// Chapters in `udta`, where there are any.

@@ -11,7 +11,10 @@ mod sample_table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod text;
 mod track;
+
+pub use text::TextReader;
 
 use boxes::{Header, LONGEST_HEADER, Mp4Box};
 use track::{Movie, Track};
@@ -37,30 +40,12 @@ const MOOV_PIECE: usize = 4 << 20;
 /// Reads what the movie box of `source` says.
 pub fn read(source: &mut dyn ReadAt) -> Result<ContainerFacts, ContainerError> {
     let mut window = Window::new(source);
-    let (at, size) = find_moov(&mut window)?;
-    let bytes = window.read_all("moov box", at, size, MOOV_PIECE)?;
+    let (at, bytes) = movie_box(&mut window)?;
     let moov = Mp4Box { kind: *b"moov", body: &bytes, at };
-
     let mvhd = MovieHeader::parse(moov.require(b"mvhd", "mvhd box")?)?;
     let mvex = moov.child(b"mvex")?;
-    let mut movie = Movie {
-        timescale: mvhd.timescale,
-        fragmented: mvex.is_some(),
-        // No file has more keyframes than bytes.
-        keyframes_left: MAX_KEYFRAMES.min(window.source_len()),
-    };
-    let mut tracks: Vec<Track<'_>> = Vec::new();
-    for child in moov.children() {
-        let child = child?;
-        if child.kind == *b"trak" && tracks.len() < MAX_TRACKS {
-            let track = Track::parse(child, movie)?;
-            let listed = track.facts.keyframes.as_ref().map_or(0, |index| index.keyframes.len() as u64);
-            movie.keyframes_left = movie.keyframes_left.saturating_sub(listed);
-            if tracks.iter().all(|other| other.facts.number != track.facts.number) {
-                tracks.push(track);
-            }
-        }
-    }
+    let movie = mvhd.movie(mvex.is_some(), window.source_len());
+    let tracks = tracks(moov, movie)?;
 
     let user_data = moov.optional(b"udta");
     let mut chapters = user_data.map(|udta| chapters::in_user_data(udta.children())).unwrap_or_default();
@@ -88,6 +73,29 @@ pub fn read(source: &mut dyn ReadAt) -> Result<ContainerFacts, ContainerError> {
         has_cover: user_data.is_some_and(tags::has_cover),
         fragmented: movie.fragmented,
     })
+}
+
+/// The body of `moov`, and where it lies.
+fn movie_box(window: &mut Window<'_>) -> Result<(u64, Vec<u8>), ContainerError> {
+    let (at, size) = find_moov(window)?;
+    Ok((at, window.read_all("moov box", at, size, MOOV_PIECE)?))
+}
+
+/// The tracks of a movie; where two have the same number, the first.
+fn tracks(moov: Mp4Box<'_>, mut movie: Movie) -> Result<Vec<Track<'_>>, ContainerError> {
+    let mut tracks: Vec<Track<'_>> = Vec::new();
+    for child in moov.children() {
+        let child = child?;
+        if child.kind == *b"trak" && tracks.len() < MAX_TRACKS {
+            let track = Track::parse(child, movie)?;
+            let listed = track.facts.keyframes.as_ref().map_or(0, |index| index.keyframes.len() as u64);
+            movie.keyframes_left = movie.keyframes_left.saturating_sub(listed);
+            if tracks.iter().all(|other| other.facts.number != track.facts.number) {
+                tracks.push(track);
+            }
+        }
+    }
+    Ok(tracks)
 }
 
 /// Position and size of the body of `moov`.
@@ -134,6 +142,11 @@ impl MovieHeader {
         let duration = fields.u32_or_u64(version)?;
         let unknown = if version == 0 { u64::from(u32::MAX) } else { u64::MAX };
         Ok(Self { timescale, duration: Some(duration).filter(|&ticks| ticks != unknown) })
+    }
+
+    /// `size` is the file's: no file has more keyframes than bytes.
+    fn movie(&self, fragmented: bool, size: u64) -> Movie {
+        Movie { timescale: self.timescale, fragmented, keyframes_left: MAX_KEYFRAMES.min(size) }
     }
 
     fn nanos(&self, ticks: u64) -> Nanos {

@@ -4,6 +4,8 @@
 //! buffer PTS is the one qtdemux gives: the sum of decoding time, composition offset and shift in ticks of the
 //! track, scaled to nanoseconds once and rounded down.
 
+use std::ops::Range;
+
 use super::boxes::{Mp4Box, word};
 use super::sample_sizes::SampleSizes;
 use crate::media::{ContainerError, IndexSource, Keyframe, KeyframeIndex};
@@ -129,6 +131,52 @@ impl<'a> SampleTable<'a> {
     pub fn buffer_pts(&self) -> impl Iterator<Item = Nanos> + '_ {
         self.runs()
             .flat_map(move |run| (run.first..run.first + run.count).map(move |n| self.nanos(run.pts_of(n))))
+    }
+
+    /// Buffer PTS and end of the samples in decoding order. Costs each sample: for short tracks.
+    pub fn times(&self) -> impl Iterator<Item = Range<Nanos>> + '_ {
+        self.runs().flat_map(move |run| {
+            (run.first..run.first + run.count).map(move |n| {
+                let pts = run.pts_of(n);
+                self.nanos(pts)..self.nanos(pts.saturating_add(i64::from(run.delta)))
+            })
+        })
+    }
+
+    /// Where the first samples lie in the file, `limit` at most (`stsc` with `stco` or `co64`).
+    pub fn positions(&self, stbl: Mp4Box<'_>, limit: usize) -> Result<Vec<u64>, ContainerError> {
+        let chunks: Box<dyn Iterator<Item = u64> + '_> = match stbl.child(b"stco")? {
+            Some(stco) => {
+                let mut fields = stco.fields("stco");
+                fields.skip(4)?;
+                Box::new(fields.table::<4>()?.iter().map(|entry| u64::from(word(entry, 0))))
+            }
+            None => {
+                let mut fields = stbl.require(b"co64", "stco or co64 box")?.fields("co64");
+                fields.skip(4)?;
+                Box::new(fields.table::<8>()?.iter().map(|entry| u64::from_be_bytes(*entry)))
+            }
+        };
+        let mut fields = stbl.require(b"stsc", "stsc box")?.fields("stsc");
+        fields.skip(4)?;
+        let mut runs = fields.table::<12>()?.iter().peekable();
+        let wanted = self.sizes.count.min(limit as u64) as usize;
+        let (mut positions, mut per_chunk) = (Vec::new(), 0);
+        for (number, chunk) in (1..).zip(chunks) {
+            while let Some(run) = runs.next_if(|run| word(run, 0) <= number) {
+                per_chunk = word(run, 4);
+            }
+            let mut at = chunk;
+            for _ in 0..per_chunk {
+                if positions.len() == wanted {
+                    return Ok(positions);
+                }
+                let size = self.sizes.of(positions.len() as u64);
+                positions.push(at);
+                at = at.saturating_add(size);
+            }
+        }
+        Ok(positions)
     }
 
     /// Earliest buffer PTS and latest end of a sample; `None` without samples.

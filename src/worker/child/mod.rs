@@ -17,6 +17,7 @@ mod sink;
 mod source;
 mod streams;
 mod survey;
+mod text;
 mod trial;
 
 use std::fs::File;
@@ -27,7 +28,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::protocol::{Failure, FailureKind, HeadSpec, HeadWork, Report, Request};
+use super::protocol::{Failure, FailureKind, HeadSpec, HeadWork, Report, Request, TextSpec};
 use super::sandbox::{self, SandboxStatus};
 use super::wire::{self, Frame, WireError};
 use gate::Gate;
@@ -154,12 +155,18 @@ fn perform(
         Request::Scan { input, codec } => {
             scan::run(source()?, &input, &codec).map(|index| Report::Scanned { index: Box::new(index) })
         }
+        Request::Text(spec) => text(&source()?, &spec, output),
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } | Request::Remote { .. } => {
             Err(Failure::new(FailureKind::Setup, "socket", "this is no job"))
         }
     }
+}
+
+fn text(source: &Arc<SourceBytes>, spec: &TextSpec, output: &Output) -> Result<Report, Failure> {
+    give_signs_of_life(output.clone());
+    text::run(source, spec, output)
 }
 
 fn head(source: &Arc<SourceBytes>, spec: HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {

@@ -22,6 +22,7 @@ export interface Actions {
 export interface Controls {
   element: HTMLElement;
   audio: Menu;
+  texts: Menu;
   quality: Menu;
   update(video: HTMLVideoElement, duration: number): void;
 }
@@ -53,6 +54,7 @@ export function controls(actions: Actions): Controls {
   const total = h("span", { class: "total" });
   const time = h("span", { class: "time" }, now, h("span", { class: "of" }, " / "), total);
   const audio = menu(text.audio, icons.audio);
+  const texts = menu(text.subtitles, icons.subtitles);
   const quality = menu(text.quality, icons.quality);
   const pip = button(text.pip, { class: "control pip" }, actions.pip, icon(icons.pip));
   pip.hidden = !document.pictureInPictureEnabled;
@@ -71,6 +73,7 @@ export function controls(actions: Actions): Controls {
     time,
     h("span", { class: "space" }),
     audio.element,
+    texts.element,
     quality.element,
     pip,
     full,
@@ -83,6 +86,7 @@ export function controls(actions: Actions): Controls {
   return {
     element: h("div", { class: "bar" }, line.element, row),
     audio,
+    texts,
     quality,
     update(video, duration) {
       face(play, video.paused ? text.play : text.pause, video.paused ? icons.play : icons.pause);

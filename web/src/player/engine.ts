@@ -6,7 +6,8 @@ import { type Quality, USUAL_HEIGHT } from "./choice";
 import { offerPieces } from "./pieces";
 import { type AudioTrack, importShaka, type ShakaPlayer } from "./shaka";
 
-export interface Sound {
+/** What can be chosen in a menu. */
+export interface Choice {
   label: string;
   active: boolean;
   choose(): void;
@@ -16,7 +17,9 @@ export interface Engine {
   load(quality: Quality, at: number): Promise<void>;
   /** Changes the picture without a new manifest; false if it cannot. */
   change(height: number): boolean;
-  sounds(): Sound[];
+  sounds(): Choice[];
+  /** None first; empty where there is no text. */
+  texts(): Choice[];
   destroy(): Promise<void>;
 }
 
@@ -80,10 +83,25 @@ function shakaEngine(file: string, player: ShakaPlayer): Engine {
     sounds() {
       const tracks = player.getAudioTracks?.() ?? [];
       return distinct(tracks).map((track, i) => ({
-        label: soundLabel(track, i),
+        label: trackLabel(track, i),
         active: tracks.some((one) => one.active && soundKey(one) === soundKey(track)),
         choose: () => player.selectAudioTrack?.(track),
       }));
+    },
+    texts() {
+      const tracks = player.getTextTracks();
+      if (tracks.length === 0) return [];
+      const off = {
+        label: strings.player.noText,
+        active: tracks.every((track) => !track.active),
+        choose: () => player.selectTextTrack(null),
+      };
+      const shown = tracks.map((track, i) => ({
+        label: trackLabel(track, i),
+        active: track.active,
+        choose: () => player.selectTextTrack(track),
+      }));
+      return [off, ...shown];
     },
     destroy: () => player.destroy(),
   };
@@ -108,6 +126,7 @@ function nativeEngine(file: string, video: HTMLVideoElement): Engine {
     },
     change: () => false,
     sounds: () => [],
+    texts: () => [],
     async destroy() {
       video.removeAttribute("src");
       video.load();
@@ -122,7 +141,7 @@ function distinct(tracks: AudioTrack[]): AudioTrack[] {
   return tracks.filter((track) => !seen.has(soundKey(track)) && seen.add(soundKey(track)));
 }
 
-function soundLabel(track: AudioTrack, index: number): string {
+function trackLabel(track: { language: string; label: string | null }, index: number): string {
   if (track.label) return track.label;
   if (!track.language || track.language === "und") return strings.player.audioTrack(index + 1);
   try {

@@ -6,6 +6,7 @@ import { recall } from "../known";
 import { strings } from "../strings";
 import type { Quality } from "./choice";
 import { controls } from "./controls";
+import type { Choice } from "./engine";
 import { listenForKeys } from "./keys";
 import { report } from "./report";
 import { Session } from "./session";
@@ -57,7 +58,7 @@ export function play(root: HTMLElement, id: string): () => void {
     video,
     bar.element,
     () => void tryToPlay(),
-    () => !video.paused && !bar.audio.open && !bar.quality.open,
+    () => !video.paused && !bar.audio.open && !bar.texts.open && !bar.quality.open,
   );
 
   const tryToPlay = async () => {
@@ -69,20 +70,22 @@ export function play(root: HTMLElement, id: string): () => void {
     }
   };
 
+  const closeMenus = () => [bar.audio, bar.texts, bar.quality].some((menu) => menu.close());
+
   const qualityLabel = (quality: Quality) =>
     quality.copy === "only"
       ? `${text.original}${quality.height ? ` · ${quality.height}p` : ""}`
       : `${quality.height}p`;
   const fillMenus = () => {
-    bar.audio.show(
-      (session.engine?.sounds() ?? []).map((sound) => ({
-        ...sound,
-        choose: () => {
-          sound.choose();
-          window.setTimeout(fillMenus, 100);
-        },
-      })),
-    );
+    const filledAgain = (choice: Choice) => ({
+      ...choice,
+      choose: () => {
+        choice.choose();
+        window.setTimeout(fillMenus, 100);
+      },
+    });
+    bar.audio.show((session.engine?.sounds() ?? []).map(filledAgain));
+    bar.texts.show((session.engine?.texts() ?? []).map(filledAgain));
     bar.quality.show(
       session.choices.map((quality) => ({
         label: qualityLabel(quality),
@@ -154,7 +157,7 @@ export function play(root: HTMLElement, id: string): () => void {
     wasIdle = view.element.classList.contains("idle");
   });
   video.addEventListener("click", () => {
-    if (bar.audio.close() || bar.quality.close()) return;
+    if (closeMenus()) return;
     if (finger) view.element.classList.toggle("idle", !wasIdle && !video.paused);
     else toggle();
   });
@@ -167,7 +170,7 @@ export function play(root: HTMLElement, id: string): () => void {
     fullscreen,
     mute,
     leave: () => {
-      if (bar.audio.close() || bar.quality.close()) return;
+      if (closeMenus()) return;
       window.location.hash = "#/";
     },
   });

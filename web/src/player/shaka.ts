@@ -20,6 +20,14 @@ export interface AudioTrack {
   channelsCount?: number | null;
 }
 
+export interface TextTrack {
+  id: number;
+  active: boolean;
+  language: string;
+  label: string | null;
+  forced: boolean;
+}
+
 export interface ShakaError {
   code: number;
   category: number;
@@ -38,6 +46,9 @@ export interface ShakaPlayer {
   selectVariantTrack(track: VariantTrack, clearBuffer?: boolean): void;
   getAudioTracks?(): AudioTrack[];
   selectAudioTrack?(track: AudioTrack): void;
+  getTextTracks(): TextTrack[];
+  /** `null` shows none. */
+  selectTextTrack(track: TextTrack | null): void;
   retryStreaming(): boolean;
   addEventListener(name: string, listener: (event: Event & { detail?: unknown }) => void): void;
 }

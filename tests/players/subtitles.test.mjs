@@ -1,0 +1,148 @@
+// Subtitles, as players find them: of every container and format that is read, at the right second.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { media, raw, startServer, temporary, until } from './server.mjs';
+import { browsers, serveStage } from './stage.mjs';
+
+const SRT = `1
+00:00:01,000 --> 00:00:03,000
+<i>One</i>
+
+2
+00:00:20,500 --> 00:00:23,000
+Two & <b>three</b>
+in two rows
+
+3
+00:01:40,000 --> 00:01:44,000
+Four
+`;
+const EXPECTED = [[1, 3, '<i>One</i>'], [20.5, 23, 'Two &amp; <b>three</b>\nin two rows'], [100, 104, 'Four']];
+
+/** Files by name: how the text gets in. */
+const FILES = {
+  'subrip.mkv': ['-c:s', 'srt'],
+  'ass.mkv': ['-c:s', 'ass'],
+  'timed.mp4': ['-c:s', 'mov_text'],
+  // Its clock begins at seven seconds.
+  'late.mkv': ['-c:s', 'srt', '-output_ts_offset', '7'],
+  'late.mp4': ['-c:s', 'mov_text', '-output_ts_offset', '7'],
+};
+
+let home, server, stage;
+before(async () => {
+  home = temporary();
+  const library = path.join(home, 'library');
+  fs.mkdirSync(library);
+  const film = path.join(media(), 'two_languages.mkv'), text = path.join(home, 'text.srt');
+  fs.writeFileSync(text, SRT);
+  for (const [name, codec] of Object.entries(FILES)) {
+    execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-copyts', '-i', film, '-i', text, '-map', '0:v', '-map', '0:a:0', '-map', '1:s',
+      '-c', 'copy', ...codec, '-metadata:s:s:0', 'language=deu', path.join(library, name)]);
+  }
+  server = await startServer({ library });
+  stage = await serveStage();
+}, { timeout: 180_000 });
+
+after(async () => {
+  await stage?.close();
+  await server?.stop();
+  if (home) fs.rmSync(home, { recursive: true, force: true });
+});
+
+const seconds = clock => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+
+/** The cues of a text of WebVTT. */
+function cues(text) {
+  return text.split('\n\n').filter(block => block.includes('-->')).map(block => {
+    const [times, ...lines] = block.trim().split('\n');
+    const [, from, to] = /^(\S+) --> (\S+)/.exec(times);
+    return [seconds(from), seconds(to), lines.join('\n')];
+  });
+}
+
+function near(found, expected, where) {
+  assert.deepEqual(found.map(cue => cue[2]), expected.map(cue => cue[2]), where);
+  found.forEach((cue, n) => [0, 1].forEach(side => {
+    assert.ok(Math.abs(cue[side] - expected[n][side]) < 0.03, `${where}: ${cue} and not ${expected[n]}`);
+  }));
+}
+
+const get = async url => {
+  const { status, headers, body } = await raw(server.url, new URL(url, server.url).pathname);
+  return { status, type: headers['content-type'], text: body.toString() };
+};
+const attribute = (line, name) => new RegExp(`${name}="([^"]*)"`).exec(line)?.[1];
+
+for (const name of Object.keys(FILES)) {
+  describe(name, () => {
+    test('HLS names it, and every segment has the lines that are shown in it', async () => {
+      const { id } = server.files[name];
+      const base = `${server.url}/hls/${id}/index.m3u8`;
+      const index = await get(base);
+      const line = index.text.split('\n').find(line => line.includes('TYPE=SUBTITLES'));
+      assert.ok(line, index.text);
+      assert.equal(attribute(line, 'LANGUAGE'), 'de');
+      assert.ok(index.text.split('\n').filter(line => line.startsWith('#EXT-X-STREAM-INF')).every(line => line.includes('SUBTITLES="text"')));
+      const list = new URL(attribute(line, 'URI'), base);
+      const playlist = await get(list);
+      assert.match(playlist.text, /#EXT-X-ENDLIST/);
+      let at = 0;
+      const lines = playlist.text.split('\n');
+      for (const [n, entry] of lines.entries()) {
+        if (!entry.startsWith('#EXTINF:')) continue;
+        const end = at + Number(/#EXTINF:([\d.]+)/.exec(entry)[1]);
+        const near_a_cue = EXPECTED.some(([from, to]) => from < end + 2 && to > at - 2);
+        if (near_a_cue) {
+          const segment = await get(new URL(lines[n + 1], list));
+          assert.equal(segment.status, 200);
+          assert.equal(segment.type, 'text/vtt; charset=utf-8');
+          assert.match(segment.text, /^WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n/);
+          const clearly = cues(segment.text).filter(([from, to]) => from < end - 0.03 && to > at + 0.03);
+          near(clearly, EXPECTED.filter(([from, to]) => from < end - 0.03 && to > at + 0.03), `segment from ${at} s`);
+        }
+        at = end;
+      }
+      assert.ok(at > 119, `the list ends at ${at} s`);
+    });
+
+    test('DASH has it whole', async () => {
+      const { id } = server.files[name];
+      const base = `${server.url}/dash/${id}/manifest.mpd`;
+      const address = /<BaseURL>([^<]*all\.vtt)<\/BaseURL>/.exec((await get(base)).text)?.[1];
+      const whole = await get(new URL(address, base));
+      assert.equal(whole.status, 200);
+      near(cues(whole.text), EXPECTED, name);
+    });
+  });
+}
+
+describe('in Chromium', () => {
+  let browser;
+  before(async () => { browser = await browsers.Chromium(); }, { timeout: 60_000 });
+  after(() => browser?.close());
+
+  for (const [player, address] of [['hls.js', id => `/hls/${id}/index.m3u8`], ['Shaka', id => `/hls/${id}/index.m3u8`], ['Shaka', id => `/dash/${id}/manifest.mpd`], ['dash.js', id => `/dash/${id}/manifest.mpd`]]) {
+    test(`${player} shows the lines at their seconds, ${address('…').split('/')[1]}`, { timeout: 60_000 }, async () => {
+      const tab = await browser.open(stage.url);
+      const { id } = server.files['subrip.mkv'];
+      await tab.evaluate(`start(${JSON.stringify(player)}, ${JSON.stringify(`${server.url}${address(id)}?copy=only`)}, null, 'de')`);
+      let now;
+      const shown = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 20_000, async () => {
+        now = await tab.evaluate('({ time: video.currentTime, text: shownText(), errors })');
+        assert.deepEqual(now.errors, [], 'the player complains');
+        return look(now);
+      });
+      await shown('it plays', ({ time }) => time > 0.2);
+      await tab.evaluate('video.pause()');
+      for (const [time, expected] of [[2, 'One'], [3.5, ''], [21.5, 'Two & three\nin two rows'], [101, 'Four'], [19, '']]) {
+        await tab.evaluate(`video.currentTime = ${time}`);
+        await shown(`${JSON.stringify(expected)} at ${time} s`, ({ text }) => text === expected);
+      }
+      await tab.close();
+    });
+  }
+});
