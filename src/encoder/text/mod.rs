@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::error::StreamError;
 use super::service::Shared;
@@ -25,6 +25,8 @@ use known::Known;
 const MAX_BOOKS: usize = 32;
 /// Workers that read one file at once: a viewer's place, and where another one seeks.
 const MAX_READINGS: usize = 2;
+/// Workers that read text at once, of all files.
+const MAX_WORKERS: usize = 4;
 /// A reading that is so near will be there soon.
 const NEAR_NS: Nanos = 60 * NANOS_PER_SECOND;
 /// A worker that tells nothing for so long hangs.
@@ -33,9 +35,16 @@ const SILENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// The text of all files that somebody reads.
-#[derive(Default)]
 pub struct Texts {
     books: Mutex<HashMap<FileId, Arc<Book>>>,
+    /// Workers that may read text, on the whole box.
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { books: Mutex::default(), turns: Arc::new(Semaphore::new(MAX_WORKERS)) }
+    }
 }
 
 /// The text of one file.
@@ -89,7 +98,12 @@ impl Texts {
                     return Err(error.clone());
                 }
                 if let Some(reading) = state.reading_for(time.start) {
-                    tokio::spawn(read(shared.clone(), record.clone(), book.clone(), reading, time.start));
+                    let read = read(shared.clone(), record.clone(), book.clone(), reading, time.start);
+                    let turns = self.turns.clone();
+                    tokio::spawn(async move {
+                        let _turn = turns.acquire_owned().await;
+                        read.await;
+                    });
                 }
             }
             news.changed().await.map_err(|_| StreamError::ShuttingDown)?;
