@@ -25,9 +25,10 @@ const MAX_URI_BYTES: usize = 8 << 10;
 /// For a body of [`Route::body_limit`] to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Nothing but our own files, and media through `blob:` as Media Source Extensions need it.
+/// Nothing but our own files, media through `blob:` as Media Source Extensions need it, and through `data:` the empty text
+/// with which Shaka begins a track of subtitles.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
-     img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; \
+     img-src 'self' data: blob:; media-src 'self' blob: data:; connect-src 'self'; worker-src 'self' blob:; \
      frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What a handler is given.
