@@ -271,7 +271,10 @@ fn stop_heads() {
         let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|path| path.ends_with("stopped.mkv"))
     };
-    for pid in pids.into_iter().filter(reads_film) {
+    // A spare that is just being forked has this process's files open, and would stay behind stopped.
+    let is_worker =
+        |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == Path::new(BINARY));
+    for pid in pids.into_iter().filter(is_worker).filter(reads_film) {
         let pid = rustix::process::Pid::from_raw(pid).expect("a process");
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stopped");
     }
