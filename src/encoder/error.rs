@@ -1,6 +1,7 @@
 //! Why a stream cannot be served, by cause. `http` maps each to a status.
 
 use crate::base::ids::FileId;
+use crate::rendition::RenditionId;
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StreamError {
@@ -29,4 +30,21 @@ pub enum StreamError {
     ShuttingDown,
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl StreamError {
+    /// None of the `known` renditions has this name; one whose version alone differs has been superseded.
+    pub fn no_rendition<'a>(
+        file: FileId,
+        name: &str,
+        mut known: impl Iterator<Item = &'a RenditionId>,
+    ) -> Self {
+        let rendition = name.to_owned();
+        let asked = RenditionId(name.into());
+        if known.any(|known| known.kind() == asked.kind()) {
+            Self::Superseded { file, rendition }
+        } else {
+            Self::UnknownRendition { file, rendition }
+        }
+    }
 }

@@ -208,7 +208,7 @@ impl Encoders {
         let presentation = &encoder.presentation;
         let found = presentation.text(rendition).ok_or_else(|| {
             let known = presentation.text.iter().map(|known| &known.id);
-            unknown_rendition(file, rendition, known)
+            StreamError::no_rendition(file, rendition, known)
         })?;
         let time = match segment {
             None => 0..Nanos::MAX,
@@ -451,22 +451,7 @@ fn rendition_of<'a>(
 ) -> Result<(usize, &'a RenditionId), StreamError> {
     let known = || presentation.renditions().map(|known| &known.id);
     let found = known().enumerate().find(|(_, id)| *id.0 == *rendition);
-    found.ok_or_else(|| unknown_rendition(file, rendition, known()))
-}
-
-/// One whose version has changed has been superseded.
-fn unknown_rendition<'a>(
-    file: FileId,
-    rendition: &str,
-    mut known: impl Iterator<Item = &'a RenditionId>,
-) -> StreamError {
-    let kind = RenditionId(rendition.into()).kind().to_owned();
-    let rendition = rendition.to_owned();
-    if known.any(|known| known.kind() == kind) {
-        StreamError::Superseded { file, rendition }
-    } else {
-        StreamError::UnknownRendition { file, rendition }
-    }
+    found.ok_or_else(|| StreamError::no_rendition(file, rendition, known()))
 }
 
 /// What a player starts with: stereo AAC of the default track.

@@ -63,14 +63,9 @@ pub fn find<'a>(
     if let Some(found) = presentation.renditions().find(|rendition| &*rendition.id.0 == name) {
         return Ok(found);
     }
-    let kind = name.rsplit_once('-').map_or(name, |(kind, _)| kind);
-    let rendition = name.to_owned();
-    let kinds = presentation.renditions().map(|known| known.id.kind());
-    let mut kinds = kinds.chain(presentation.text.iter().map(|known| known.id.kind()));
-    Err(match kinds.any(|known| known == kind) {
-        true => StreamError::Superseded { file, rendition },
-        false => StreamError::UnknownRendition { file, rendition },
-    })
+    let texts = presentation.text.iter().map(|known| &known.id);
+    let known = presentation.renditions().map(|known| &known.id).chain(texts);
+    Err(StreamError::no_rendition(file, name, known))
 }
 
 fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {

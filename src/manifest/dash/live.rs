@@ -21,16 +21,12 @@ const MAX_LATENCY_MS: u32 = 6000;
 /// The edge's own clock: presentation time 0 exists for everybody at that time of day. Where the edge has waited, as it
 /// goes since then.
 pub fn availability_start_time(edge: &LiveEdge) -> String {
-    date_time::utc(start_unix_ns(edge))
-}
-
-fn start_unix_ns(edge: &LiveEdge) -> i64 {
-    edge.clock.unix_ns_at(0)
+    date_time::utc(edge.clock.unix_ns_at(0))
 }
 
 /// When the edge is at `position_ns`, by its present pace.
 pub fn time_of_day(edge: &LiveEdge, position_ns: Nanos) -> String {
-    date_time::utc(start_unix_ns(edge).saturating_add(position_ns))
+    date_time::utc(edge.clock.unix_ns_at(position_ns))
 }
 
 pub fn service_description(document: &mut Document) -> Written {

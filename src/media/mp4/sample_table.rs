@@ -129,8 +129,7 @@ impl<'a> SampleTable<'a> {
 
     /// Buffer PTS of the samples in decoding order. Costs each sample: for short tracks.
     pub fn buffer_pts(&self) -> impl Iterator<Item = Nanos> + '_ {
-        self.runs()
-            .flat_map(move |run| (run.first..run.first + run.count).map(move |n| self.nanos(run.pts_of(n))))
+        self.times().map(|time| time.start)
     }
 
     /// Buffer PTS and end of the samples in decoding order. Costs each sample: for short tracks.
