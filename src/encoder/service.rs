@@ -14,7 +14,7 @@ use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
 use super::telemetry::Telemetry;
 use super::text::Texts;
-use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport};
+use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
@@ -197,33 +197,28 @@ impl Encoders {
         Ok(reader.measured(waiting))
     }
 
-    /// Text as WebVTT: one segment of a text rendition, or all of it. Waits until none of its lines is missing.
-    pub async fn text(
-        &self,
-        file: FileId,
-        rendition: &str,
-        segment: Option<SegmentIndex>,
-    ) -> Result<String, StreamError> {
+    /// A text rendition as WebVTT. Waits until none of the lines that are wanted is missing.
+    pub async fn text(&self, file: FileId, rendition: &str, part: TextPart) -> Result<String, StreamError> {
         let encoder = self.encoder(file).await?;
         let presentation = &encoder.presentation;
         let found = presentation.text(rendition).ok_or_else(|| {
             let known = presentation.text.iter().map(|known| &known.id);
             StreamError::no_rendition(file, rendition, known)
         })?;
-        let time = match segment {
-            None => 0..Nanos::MAX,
-            Some(segment) => found.time(segment).ok_or_else(|| StreamError::BeyondEnd {
+        let time = match part {
+            TextPart::All => 0..Nanos::MAX,
+            TextPart::Segment { index, .. } => found.time(index).ok_or_else(|| StreamError::BeyondEnd {
                 rendition: rendition.to_owned(),
-                segment: segment.0,
+                segment: index.0,
                 count: found.cuts.segment_count(),
             })?,
         };
         let record =
             self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
         let cues = self.shared.texts.cues(&self.shared, &record, presentation, found, time.clone()).await?;
-        Ok(match segment {
-            None => webvtt::whole(&cues),
-            Some(_) => webvtt::segment(&cues, time),
+        Ok(match part {
+            TextPart::All => webvtt::whole(&cues),
+            TextPart::Segment { origin, .. } => webvtt::segment(&cues, time, origin),
         })
     }
 

@@ -12,8 +12,13 @@ use crate::rendition::{
 };
 use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
-use renditions::{TARGETS, copied_audio, copy, copy_with, encoded_audio, ladder};
-pub use renditions::{cut_lists, picture, video};
+pub use renditions::{TARGETS, cut_lists, picture, video};
+use renditions::{copied_audio, copy, copy_with, encoded_audio, ladder};
+
+/// English, encoded.
+pub fn sound() -> Rendition {
+    encoded_audio(0, "English", Some("en"), true)
+}
 
 /// A live edge that began with the film, at 2026-01-02T03:04:05Z, and never waited.
 pub fn live_edge(position_ns: Nanos) -> LiveEdge {
