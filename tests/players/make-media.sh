@@ -64,3 +64,26 @@ film two_languages.mkv -f lavfi -i "$(picture 640x360 25 120)" -f lavfi -i "$(to
   -i "$words" -map 0:v -map 1:a -map 2:a -map 3:s "${h264[@]}" -g 50 -c:a aac -b:a 96k -c:s srt \
   -metadata:s:a:0 language=eng -metadata:s:a:0 title=English -disposition:a:0 default \
   -metadata:s:a:1 language=deu -metadata:s:a:1 title=Deutsch -disposition:a:1 0 -metadata:s:s:0 language=eng
+
+# Kinds of film for the matrix of players: the counted pictures as they are, wherever the kind does not lie in them.
+counted=(-i "$dir/counted.mp4")
+film counted_languages.mkv "${counted[@]}" -f lavfi -i "$(tone 880 24)" -map 0 -map 1 -c:v copy -c:a aac -b:a 96k \
+  -metadata:s:a:0 language=eng -metadata:s:a:0 title=English -disposition:a:0 default \
+  -metadata:s:a:1 language=deu -metadata:s:a:1 title=Deutsch -disposition:a:1 0
+
+# A tone of its own in each of the six channels.
+film counted_surround.mkv "${counted[@]}" -f lavfi -i \
+  "aevalsrc=$(printf "sin(%d*2*PI*t)/4|" 300 400 500 60 600)sin(700*2*PI*t)/4:c=5.1:s=48000:d=24" -map 0:v -map 1:a \
+  -c:v copy -c:a ac3 -b:a 384k -metadata:s:a:0 language=eng
+
+film counted_subtitles.mkv "${counted[@]}" -i "$words" -map 0 -map 1 -t 24 -c copy -c:s srt -metadata:s:s:0 language=eng
+
+film counted_hevc.mkv "${counted[@]}" -c:a copy -c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=50 \
+  -pix_fmt yuv420p
+
+# 25, 12.5 and 8.3 pictures a second by turns, each with the number of the moment it is shown at.
+film counted_vfr.mp4 "${counted[@]}" -vf "select='not(mod(n,1+floor(mod(t/3,3))))'" -fps_mode vfr "${h264[@]}" -bf 2 \
+  -x264-params b-adapt=0 -g 50 -c:a copy
+
+film counted_silent.mp4 "${counted[@]}" -an -c copy -movflags +faststart
+film sound_alone.mp4 "${counted[@]}" -vn -c copy -movflags +faststart
