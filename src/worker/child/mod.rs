@@ -156,6 +156,7 @@ fn perform(
             scan::run(source()?, &input, &codec).map(|index| Report::Scanned { index: Box::new(index) })
         }
         Request::Text(spec) => text(&source()?, &spec, output),
+        Request::TextFile(spec) => text::read_file(&*source()?, &spec, output),
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } | Request::Remote { .. } => {
