@@ -1,7 +1,7 @@
 //! Millrace, floor by floor; imports point down only (`tests/tidy.rs` reads them).
 //!
 //! 7 `cli` · 6 `http` · 5 `encoder` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
-//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `text` · 0 `base`
+//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text` · 0 `base`
 
 pub mod base;
 pub mod catalogue;
@@ -13,6 +13,7 @@ pub mod isobmff;
 pub mod library;
 pub mod manifest;
 pub mod media;
+pub mod mpegts;
 pub mod pipeline;
 pub mod rendition;
 pub mod store;

@@ -24,11 +24,12 @@ pub struct LogFilter {
 }
 
 /// The modules of this crate that log under their own name.
-pub const ROOMS: [&str; 19] = [
+pub const ROOMS: [&str; 20] = [
     "base",
     "media",
     "timeline",
     "isobmff",
+    "mpegts",
     "text",
     "rendition",
     "manifest",

@@ -15,4 +15,6 @@ mod types;
 
 pub use error::StreamError;
 pub use service::{EncodeSettings, EncoderStatus, Encoders};
-pub use types::{HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, Whole};
+pub use types::{
+    HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart, Whole,
+};

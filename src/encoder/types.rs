@@ -14,7 +14,7 @@ use super::telemetry::{Source, Waiting};
 use crate::base::ids::FileId;
 use crate::isobmff::fragment_ranges;
 use crate::store::{self, Held, Read, StoredFile};
-use crate::timeline::Nanos;
+use crate::timeline::{Nanos, SegmentIndex};
 
 /// A segment as it is, whole or growing: fragments in order, then the end or a failure.
 #[derive(Clone, Debug, Default)]
@@ -218,6 +218,17 @@ fn arrived(waiting: &mut Option<Waiting>) {
     if let Some(waiting) = waiting.take() {
         waiting.over();
     }
+}
+
+/// What of a text is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPart {
+    All,
+    /// A segment, for media in which the file's origin has the time stamp `origin` (90 kHz).
+    Segment {
+        index: SegmentIndex,
+        origin: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
     EncoderStatus, Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
-    StreamError, Whole,
+    StreamError, TextPart, Whole,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
@@ -49,12 +49,12 @@ pub trait Streams: Send + Sync + 'static {
         file: FileId,
         rendition: &'a str,
         segment: SegmentIndex,
-    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>>;
+    ) -> BoxFuture<'a, Result<Box<dyn FragmentedSegment>, StreamError>>;
     fn text<'a>(
         &'a self,
         file: FileId,
         rendition: &'a str,
-        segment: Option<SegmentIndex>,
+        part: TextPart,
     ) -> BoxFuture<'a, Result<String, StreamError>>;
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>>;
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
@@ -66,13 +66,17 @@ pub trait Streams: Send + Sync + 'static {
     fn telemetry(&self) -> &Telemetry;
 }
 
-/// One segment, whole or growing, as [`SegmentReader`] says.
+/// One segment, whole or growing, as [`SegmentReader`] says. What waits can be given up and begun again.
 pub trait Segment: Send {
     fn ready(&mut self) -> BoxFuture<'_, Result<(), StreamError>>;
     fn whole(&self) -> Option<Whole>;
     fn wait_whole(&mut self) -> BoxFuture<'_, Result<Whole, StreamError>>;
-    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>>;
+}
+
+/// One of which any fragments can be had.
+pub trait FragmentedSegment: Segment {
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>>;
 }
 
 impl Streams for Encoders {
@@ -89,10 +93,10 @@ impl Streams for Encoders {
         file: FileId,
         rendition: &'a str,
         segment: SegmentIndex,
-    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn FragmentedSegment>, StreamError>> {
         Box::pin(async move {
             let reader = self.segment(file, rendition, segment).await?;
-            Ok(Box::new(reader) as Box<dyn Segment>)
+            Ok(Box::new(reader) as Box<dyn FragmentedSegment>)
         })
     }
 
@@ -100,9 +104,9 @@ impl Streams for Encoders {
         &'a self,
         file: FileId,
         rendition: &'a str,
-        segment: Option<SegmentIndex>,
+        part: TextPart,
     ) -> BoxFuture<'a, Result<String, StreamError>> {
-        Box::pin(self.text(file, rendition, segment))
+        Box::pin(self.text(file, rendition, part))
     }
 
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {
@@ -151,12 +155,14 @@ impl Segment for SegmentReader {
         Box::pin(self.wait_whole())
     }
 
-    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
-        Box::pin(self.fragments(wanted))
-    }
-
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {
         Box::pin(self.next())
+    }
+}
+
+impl FragmentedSegment for SegmentReader {
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+        Box::pin(self.fragments(wanted))
     }
 }
 

@@ -9,10 +9,9 @@ use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
 use super::text;
 use crate::base::ids::FileId;
-use crate::encoder::StreamError;
+use crate::encoder::{StreamError, TextPart};
 use crate::manifest::{CopySelection, dash as mpd, hls as playlist};
 use crate::rendition::{Presentation, Rendition};
-use crate::timeline::SegmentIndex;
 
 pub const HLS: &str = "application/vnd.apple.mpegurl";
 pub const DASH: &str = "application/dash+xml";
@@ -42,9 +41,8 @@ pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
 }
 
-/// A segment of a text, or all of it.
-pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, segment: Option<u32>) -> Answer {
-    let read = call.context.encoders.text(file, rendition, segment.map(SegmentIndex));
+pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, part: TextPart) -> Answer {
+    let read = call.context.encoders.text(file, rendition, part);
     let text = tokio::time::timeout(TEXT_PATIENCE, read).await;
     let text = text.map_err(|_| Problem::new(Kind::NotYet, "The text has not been read that far yet."))??;
     Ok(print(call, WEBVTT, text).await)
@@ -68,7 +66,7 @@ pub fn find<'a>(
     Err(StreamError::no_rendition(file, name, known))
 }
 
-fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {
+pub fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {
     match call.query.get("copy")?.as_deref() {
         None => Ok(CopySelection::All),
         Some("only") => Ok(CopySelection::Only),

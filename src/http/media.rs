@@ -29,7 +29,7 @@ pub struct Patience {
     pub whole: Duration,
 }
 
-const PATIENCE: Patience = Patience { headers: Duration::from_secs(3), whole: Duration::from_secs(60) };
+pub const PATIENCE: Patience = Patience { headers: Duration::from_secs(3), whole: Duration::from_secs(60) };
 
 pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     let bytes = call.context.encoders.init(file, rendition).await?;
@@ -54,7 +54,7 @@ async fn look_up(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answ
         let rendition = rendition.to_owned();
         return Err(StreamError::BeyondEnd { rendition, segment: n, count }.into());
     }
-    Ok(of_unknown_length(content_type(rendition), body::untold()))
+    Ok(untold(content_type(rendition)))
 }
 
 /// One part of a segment, as soon as it exists, for LL-HLS.
@@ -123,6 +123,11 @@ fn of_unknown_length(content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// To `HEAD`, of what is made when it is asked for.
+pub fn untold(content_type: &'static str) -> Response<Body> {
+    of_unknown_length(content_type, body::untold())
 }
 
 fn sized(headers: &HeaderMap, content_type: &'static str, whole: &Whole) -> Answer {

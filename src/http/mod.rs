@@ -32,9 +32,10 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod text;
+mod transport;
 mod validators;
 
-pub use context::{Context, Segment, Streams};
+pub use context::{Context, FragmentedSegment, Segment, Streams};
 pub use feed::Feed;
 pub use respond::respond;
 pub use server::serve;

@@ -17,8 +17,10 @@ use super::context::Context;
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::route::{Access, Route};
-use super::{access, api, direct, health, live, manifests, media, metrics, origin, page, path};
+use super::{access, api, direct, health, live, manifests, media, metrics, origin, page, path, transport};
 use crate::base::ids::fill_random;
+use crate::encoder::TextPart;
+use crate::timeline::SegmentIndex;
 
 /// Ours have a few hundred bytes; a cursor is the longest part.
 const MAX_URI_BYTES: usize = 8 << 10;
@@ -135,14 +137,21 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::DashManifest(file) => manifests::dash(&call, *file).await,
         Route::MediaPlaylist(file, rendition) => manifests::media(&call, *file, rendition).await,
         Route::Init(file, rendition) => media::init(&call, *file, rendition).await,
-        Route::TextSegment(file, rendition, n) => manifests::text(&call, *file, rendition, Some(*n)).await,
-        Route::Text(file, rendition) => manifests::text(&call, *file, rendition, None).await,
+        Route::TextSegment(file, rendition, n) => {
+            let part = TextPart::Segment { index: SegmentIndex(*n), origin: 0 };
+            manifests::text(&call, *file, rendition, part).await
+        }
+        Route::Text(file, rendition) => manifests::text(&call, *file, rendition, TextPart::All).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
         Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,
         Route::LiveIndex(file) => live::index(&call, *file).await,
         Route::LivePlaylist(file, rendition) => live::playlist(&call, *file, rendition).await,
         Route::LiveManifest(file) => live::manifest(&call, *file).await,
         Route::LiveTime => Ok(live::time()),
+        Route::TransportIndex(file) => transport::index(&call, *file).await,
+        Route::TransportPlaylist(file, name) => transport::playlist(&call, *file, name).await,
+        Route::TransportSegment(file, name, n) => transport::segment(&call, *file, name, *n).await,
+        Route::TransportText(file, rendition, n) => transport::text(&call, *file, rendition, *n).await,
         Route::Direct(file) => direct::file(&call, *file).await,
     }
 }

@@ -4,6 +4,7 @@
 use http::Method;
 
 use crate::base::ids::FileId;
+use crate::rendition::Transport;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -40,6 +41,12 @@ pub enum Route {
     LiveManifest(FileId),
     /// The clock of the live edge.
     LiveTime,
+    TransportIndex(FileId),
+    /// What is in the stream: names of renditions.
+    TransportPlaylist(FileId, String),
+    TransportSegment(FileId, String, u32),
+    /// A segment of text that goes with transport streams.
+    TransportText(FileId, String, u32),
     Direct(FileId),
 }
 
@@ -109,6 +116,16 @@ impl Route {
             ["live", id, "index.m3u8"] => Self::LiveIndex(id.parse().ok()?),
             ["live", id, "manifest.mpd"] => Self::LiveManifest(id.parse().ok()?),
             ["live", id, name, "index.m3u8"] => Self::LivePlaylist(id.parse().ok()?, rendition(name)?),
+            ["ts", id, "index.m3u8"] => Self::TransportIndex(id.parse().ok()?),
+            ["ts", id, name, "index.m3u8"] => Self::TransportPlaylist(id.parse().ok()?, renditions(name)?),
+            ["ts", id, name, text] if text.ends_with(".vtt") => {
+                let segment = number(text.strip_suffix(".vtt")?)?;
+                Self::TransportText(id.parse().ok()?, rendition(name)?, segment)
+            }
+            ["ts", id, name, media] => {
+                let segment = number(media.strip_suffix(".ts")?)?;
+                Self::TransportSegment(id.parse().ok()?, renditions(name)?, segment)
+            }
             ["direct", id] => Self::Direct(id.parse().ok()?),
             [first, ..] if NOT_PAGES.contains(first) => return None,
             page if page.contains(&"") => return None,
@@ -146,6 +163,10 @@ impl Route {
             Self::LivePlaylist(..) => "/live/{id}/{rendition}/index.m3u8",
             Self::LiveManifest(_) => "/live/{id}/manifest.mpd",
             Self::LiveTime => "/live/time",
+            Self::TransportIndex(_) => "/ts/{id}/index.m3u8",
+            Self::TransportPlaylist(..) => "/ts/{id}/{renditions}/index.m3u8",
+            Self::TransportSegment(..) => "/ts/{id}/{renditions}/{n}.ts",
+            Self::TransportText(..) => "/ts/{id}/{rendition}/{n}.vtt",
             Self::Direct(_) => "/direct/{id}",
         }
     }
@@ -176,6 +197,10 @@ impl Route {
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
             | Self::LiveTime
+            | Self::TransportIndex(_)
+            | Self::TransportPlaylist(..)
+            | Self::TransportSegment(..)
+            | Self::TransportText(..)
             | Self::Direct(_) => &[Method::GET, Method::HEAD],
             Self::Position(_) => &[Method::PUT],
             Self::View(_) | Self::Scan | Self::StreamStart(_) | Self::StreamStop(_) => &[Method::POST],
@@ -200,6 +225,10 @@ impl Route {
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
             | Self::LiveTime
+            | Self::TransportIndex(_)
+            | Self::TransportPlaylist(..)
+            | Self::TransportSegment(..)
+            | Self::TransportText(..)
             | Self::Direct(_) => Access::Viewer,
             Self::Files
             | Self::File(_)
@@ -225,13 +254,17 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
-            | Self::Text(..) => Cache::Immutable,
+            | Self::Text(..)
+            | Self::TransportPlaylist(..)
+            | Self::TransportSegment(..)
+            | Self::TransportText(..) => Cache::Immutable,
             Self::Page(_)
             | Self::HlsIndex(_)
             | Self::DashManifest(_)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
+            | Self::TransportIndex(_)
             | Self::Direct(_) => Cache::Revalidate,
             Self::LiveTime
             | Self::Health
@@ -267,6 +300,10 @@ impl Route {
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
             | Self::LiveTime
+            | Self::TransportIndex(_)
+            | Self::TransportPlaylist(..)
+            | Self::TransportSegment(..)
+            | Self::TransportText(..)
             | Self::Direct(_) => true,
             Self::Page(_)
             | Self::Health
@@ -316,6 +353,10 @@ impl Route {
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
             | Self::LiveTime
+            | Self::TransportIndex(_)
+            | Self::TransportPlaylist(..)
+            | Self::TransportSegment(..)
+            | Self::TransportText(..)
             | Self::Direct(_) => 0,
         }
     }
@@ -339,6 +380,11 @@ impl Cache {
 fn rendition(name: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (!name.is_empty() && name.bytes().all(fits)).then(|| name.to_owned())
+}
+
+/// Several in one name.
+fn renditions(names: &str) -> Option<String> {
+    Transport::names(names).all(|name| rendition(name).is_some()).then(|| names.to_owned())
 }
 
 /// `7`; one way to write each number.

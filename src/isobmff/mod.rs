@@ -8,9 +8,11 @@ mod boxes;
 mod copy_segmenter;
 mod fragment;
 mod init;
+mod samples;
 mod segmenter;
 
 pub use copy_segmenter::{CopySegmenter, Packet};
 pub use fragment::{Fragment, FragmentSample, fragment_bytes, fragment_ranges, set_track};
 pub use init::{AudioCodec, AudioEntry, SampleEntry, VideoEntry, init_segment, movie_header};
+pub use samples::{Damaged, FragmentedSample, samples};
 pub use segmenter::{LostBoundary, Sample, Segmenter};

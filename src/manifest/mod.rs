@@ -12,7 +12,7 @@ mod audio_track;
 mod copy_selection;
 mod date_time;
 #[cfg(test)]
-mod examples;
+pub mod examples;
 #[cfg(test)]
 mod golden;
 mod live_edge;

@@ -65,12 +65,12 @@ impl BitWriter {
         (0..=length).rev().for_each(|place| self.bit(code >> place & 1 == 1));
     }
 
-    /// The bytes with `rbsp_trailing_bits`.
     /// The last byte filled up with zeros.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
+    /// The bytes with `rbsp_trailing_bits`.
     pub fn finish(mut self) -> Vec<u8> {
         self.bit(true);
         self.bytes

@@ -30,7 +30,7 @@ pub fn renditions(
     settings: &PlanSettings<'_>,
     reasons: &mut BTreeMap<String, String>,
 ) -> Vec<Arc<Rendition>> {
-    let labels = labels(info.audio.iter().map(|track| &track.facts));
+    let labels = labels(info.audio.iter().map(|track| track.facts.names()));
     let mut all = Vec::new();
     for (number, track) in info.audio.iter().enumerate() {
         let common = |codec: &str, channels, sample_rate, samples_per_frame, kbps| AudioForm {
@@ -169,7 +169,7 @@ pub fn audio_entry(track: &AudioTrack, rendition: &Rendition, form: &AudioForm) 
 }
 
 /// AudioSpecificConfig of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1): object type 2, rate index, channels.
-fn aac_lc_config(form: &AudioForm) -> Vec<u8> {
+pub(super) fn aac_lc_config(form: &AudioForm) -> Vec<u8> {
     const RATES: [u32; 13] = [
         96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
     ];

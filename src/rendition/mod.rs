@@ -10,10 +10,12 @@ pub mod presentation;
 #[cfg(test)]
 mod tests;
 mod text;
+mod transport;
 mod version;
 mod video;
 
 pub use audio::{audio_entry, lattice};
 pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
+pub use transport::{Transport, stream};
 pub use video::{encoder_level, frame_grid, video_entry};

@@ -6,10 +6,6 @@ use super::cue::{Cue, MAX_CUES, Packet, clock_seconds};
 use crate::timeline::Nanos;
 
 const NANOS_PER_MILLI: Nanos = 1_000_000;
-/// "X-TIMESTAMP-MAP [...] maps WebVTT cue timestamps to media timestamps" (RFC 8216 section 3.5): both count from the
-/// file's origin.
-const TIMESTAMP_MAP: &str = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n";
-
 /// The cues of a file; its styles and regions are left out.
 pub fn read(text: &str) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
@@ -39,9 +35,10 @@ pub fn whole(cues: &[Cue]) -> String {
     out
 }
 
-/// The segment that covers `time`: every cue that is shown in it, "with its original times" (RFC 8216 section 3.5).
-pub fn segment(cues: &[Cue], time: Range<Nanos>) -> String {
-    let mut out = format!("WEBVTT\n{TIMESTAMP_MAP}\n");
+/// The segment that covers `time`: every cue that is shown in it, "with its original times" (RFC 8216 section 3.5). Those
+/// count from the file's origin, which has the time stamp `origin` in the media, in units of 90 kHz.
+pub fn segment(cues: &[Cue], time: Range<Nanos>, origin: i64) -> String {
+    let mut out = format!("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{origin},LOCAL:00:00:00.000\n\n");
     let shown = |cue: &&Cue| cue.start_ns < time.end && cue.end_ns > time.start;
     cues.iter().filter(shown).for_each(|cue| write(&mut out, cue));
     out
@@ -112,9 +109,9 @@ mod tests {
         let cues = [said(0, 3, "a"), said(2, 4, "b"), said(4, 5, "c")];
         let expected = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n\
                         00:00:00.000 --> 00:00:03.000\na\n\n00:00:02.000 --> 00:00:04.000\nb\n\n";
-        assert_eq!(segment(&cues, 2 * SECOND..4 * SECOND), expected);
+        assert_eq!(segment(&cues, 2 * SECOND..4 * SECOND, 0), expected);
         let empty = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n";
-        assert_eq!(segment(&cues, 9 * SECOND..11 * SECOND), empty);
+        assert_eq!(segment(&cues, 9 * SECOND..11 * SECOND, 0), empty);
     }
 
     #[test]

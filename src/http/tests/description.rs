@@ -41,7 +41,11 @@ fn all() -> Vec<Route> {
             Route::LiveIndex(_) => Route::LivePlaylist(file, "v-1".into()),
             Route::LivePlaylist(..) => Route::LiveManifest(file),
             Route::LiveManifest(_) => Route::LiveTime,
-            Route::LiveTime => Route::Direct(file),
+            Route::LiveTime => Route::TransportIndex(file),
+            Route::TransportIndex(_) => Route::TransportPlaylist(file, "v-1_a-1".into()),
+            Route::TransportPlaylist(..) => Route::TransportSegment(file, "v-1_a-1".into(), 0),
+            Route::TransportSegment(..) => Route::TransportText(file, "t-1".into(), 0),
+            Route::TransportText(..) => Route::Direct(file),
             Route::Direct(_) => return None,
         })
     };

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::context::LiveWatch;
-use super::super::{Context, Feed, Segment, Streams, respond};
+use super::super::{Context, Feed, FragmentedSegment, Segment, Streams, respond};
 use super::film::film;
 pub use super::film::{AUDIO, VIDEO};
 use crate::base::ids::FileId;
@@ -23,7 +23,8 @@ use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError, Whole,
+    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError,
+    TextPart, Whole,
 };
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
@@ -66,7 +67,7 @@ pub struct FakeSegment {
 }
 
 impl FakeSegment {
-    pub fn reading(growth: watch::Receiver<Growth>) -> Box<dyn Segment> {
+    pub fn reading(growth: watch::Receiver<Growth>) -> Box<dyn FragmentedSegment> {
         Box::new(Self { growth, next: 0 })
     }
 }
@@ -96,18 +97,6 @@ impl Segment for FakeSegment {
         })
     }
 
-    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
-        Box::pin(async move {
-            let wanted = wanted.start as usize..wanted.end as usize;
-            let more = |growth: &Growth| growth.fragments.len() >= wanted.end || growth.end.is_some();
-            let growth = self.growth.wait_for(more).await.expect("the test keeps the sender").clone();
-            match growth.end {
-                Some(Err(error)) if growth.fragments.len() < wanted.end => Err(error),
-                _ => Ok(growth.fragments.into_iter().take(wanted.end).skip(wanted.start).collect()),
-            }
-        })
-    }
-
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, StreamError>>> {
         Box::pin(async {
             let at = self.next;
@@ -118,6 +107,20 @@ impl Segment for FakeSegment {
                 (Some(bytes), _) => Some(Ok(bytes.clone())),
                 (None, Some(Err(error))) => Some(Err(error)),
                 (None, _) => None,
+            }
+        })
+    }
+}
+
+impl FragmentedSegment for FakeSegment {
+    fn fragments(&mut self, wanted: Range<u32>) -> BoxFuture<'_, Result<Vec<Bytes>, StreamError>> {
+        Box::pin(async move {
+            let wanted = wanted.start as usize..wanted.end as usize;
+            let more = |growth: &Growth| growth.fragments.len() >= wanted.end || growth.end.is_some();
+            let growth = self.growth.wait_for(more).await.expect("the test keeps the sender").clone();
+            match growth.end {
+                Some(Err(error)) if growth.fragments.len() < wanted.end => Err(error),
+                _ => Ok(growth.fragments.into_iter().take(wanted.end).skip(wanted.start).collect()),
             }
         })
     }
@@ -172,7 +175,7 @@ impl Streams for FakeStreams {
         _: FileId,
         _: &'a str,
         segment: SegmentIndex,
-    ) -> BoxFuture<'a, Result<Box<dyn Segment>, StreamError>> {
+    ) -> BoxFuture<'a, Result<Box<dyn FragmentedSegment>, StreamError>> {
         self.segments_asked.lock().unwrap().push(segment.0);
         Box::pin(async { self.fail().map(|()| FakeSegment::reading(self.growth.subscribe())) })
     }
@@ -181,9 +184,9 @@ impl Streams for FakeStreams {
         &'a self,
         _: FileId,
         rendition: &'a str,
-        segment: Option<SegmentIndex>,
+        part: TextPart,
     ) -> BoxFuture<'a, Result<String, StreamError>> {
-        Box::pin(async move { self.fail().map(|()| format!("{segment:?} of {rendition}")) })
+        Box::pin(async move { self.fail().map(|()| format!("{part:?} of {rendition}")) })
     }
 
     fn start(&self, _: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {

@@ -16,3 +16,4 @@ mod page;
 mod problems;
 mod routing;
 mod server;
+mod transport;

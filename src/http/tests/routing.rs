@@ -39,6 +39,10 @@ fn every_address_finds_its_route() {
         (&format!("/media/{ID}/{AUDIO}/0.m4s"), Route::Segment(id, AUDIO.into(), 0)),
         (&format!("/media/{ID}/{VIDEO}/4294967295.m4s"), Route::Segment(id, VIDEO.into(), u32::MAX)),
         (&format!("/media/{ID}/{VIDEO}/7.0.m4s"), Route::Part(id, VIDEO.to_owned(), 7, 0)),
+        (&format!("/ts/{ID}/index.m3u8"), Route::TransportIndex(id)),
+        (&format!("/ts/{ID}/{VIDEO}_a0-1/7.ts"), Route::TransportSegment(id, format!("{VIDEO}_a0-1"), 7)),
+        (&format!("/ts/{ID}/a0-1/index.m3u8"), Route::TransportPlaylist(id, "a0-1".to_owned())),
+        (&format!("/ts/{ID}/t0-1/7.vtt"), Route::TransportText(id, "t0-1".to_owned(), 7)),
         (&format!("/direct/{ID}"), Route::Direct(id)),
         (&format!("/%64irect/{ID}"), Route::Direct(id)),
     ] {
@@ -62,7 +66,10 @@ fn nothing_else_is_an_address() {
         &format!("/live/{ID}"),
         &format!("/live/{ID}/{VIDEO}/0.m4s"),
         "/live/now",
-        &format!("/ts/{ID}/index.m3u8"),
+        &format!("/ts/{ID}/v-1__a-1/0.ts"),
+        &format!("/ts/{ID}/v-1_/index.m3u8"),
+        &format!("/ts/{ID}/v-1_t-1/0.vtt"),
+        &format!("/ts/{ID}/v-1/0.m4s"),
         &format!("/media/{ID}/{VIDEO}/00.m4s"),
         &format!("/media/{ID}/{VIDEO}/+1.m4s"),
         &format!("/media/{ID}/{VIDEO}/-1.m4s"),
@@ -91,6 +98,8 @@ fn what_never_changes_under_its_address_is_kept_for_ever() {
         (&format!("/media/{ID}/{VIDEO}/init.mp4"), Cache::Immutable),
         (&format!("/media/{ID}/{VIDEO}/index.m3u8"), Cache::Immutable),
         (&format!("/hls/{ID}/index.m3u8"), Cache::Revalidate),
+        (&format!("/ts/{ID}/{VIDEO}_a0-1/7.ts"), Cache::Immutable),
+        (&format!("/ts/{ID}/index.m3u8"), Cache::Revalidate),
         ("/api/files", Cache::No),
     ] {
         assert_eq!(parse(path).unwrap().cache(), cache, "{path}");

@@ -9,7 +9,8 @@ use crate::rendition::AudioForm;
 /// "indicates that the Rendition contains audio that describes the visual content" (HLS authoring).
 const DESCRIBES_VIDEO: &str = "public.accessibility.describes-video";
 
-pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRendition, uri: &str) {
+/// Without `uri` the sound is in the variants' own segments.
+pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRendition, uri: Option<&str>) {
     let mut list = AttributeList::default()
         .plain("TYPE", "AUDIO")
         .quoted("GROUP-ID", group)
@@ -28,10 +29,11 @@ pub fn write(out: &mut String, group: &str, track: &AudioTrack, member: AudioRen
     if track.disposition.visual_impaired {
         list = list.quoted("CHARACTERISTICS", DESCRIBES_VIDEO);
     }
-    let list = list
-        // "All audio EXT-X-MEDIA tags SHOULD have a CHANNELS attribute."
-        .quoted("CHANNELS", &channels(member.form))
-        .quoted("URI", uri);
+    // "All audio EXT-X-MEDIA tags SHOULD have a CHANNELS attribute."
+    let mut list = list.quoted("CHANNELS", &channels(member.form));
+    if let Some(uri) = uri {
+        list = list.quoted("URI", uri);
+    }
     out.push_str(&format!("#EXT-X-MEDIA:{list}\n"));
 }
 
@@ -82,7 +84,7 @@ mod tests {
         let film = examples::nasty_titles();
         let tracks = AudioTrack::all(&film);
         let mut out = String::new();
-        write(&mut out, "aac", &tracks[0], tracks[0].stereo_aac(), "x.m3u8");
+        write(&mut out, "aac", &tracks[0], tracks[0].stereo_aac(), Some("x.m3u8"));
         assert_eq!(
             out,
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Director's 'cut' #EXT-X-ENDLIST\",DEFAULT=YES,\

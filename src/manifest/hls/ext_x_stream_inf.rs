@@ -15,7 +15,19 @@ pub struct Variant<'a> {
     pub audio: Option<&'a AudioGroup<'a>>,
     /// There is a group of texts.
     pub text: bool,
+    /// Both are in the segments of one transport stream.
+    pub transport: bool,
 }
+
+/// Per thousand that packets' headers add.
+const PACKET_HEADERS: u64 = 22;
+/// Bytes that filling the last packet of a picture or of some frames of sound takes, with its header: at most and on
+/// average.
+const FILLING: (u64, u64) = (220, 120);
+/// Headers of sound in a second, at most: some frames share each.
+const SOUND_HEADERS: u64 = 20;
+/// Bits per second of tables, and of what segments are filled up with.
+const TABLES_BPS: u64 = 60_000;
 
 impl Variant<'_> {
     pub fn write(self, out: &mut String, uri: &str) {
@@ -45,10 +57,21 @@ impl Variant<'_> {
     fn bandwidth(self) -> Bandwidth {
         let video = self.video.map(|video| video.bandwidth).unwrap_or_default();
         let audio = self.audio.map(AudioGroup::bandwidth).unwrap_or_default();
+        let packed = |bps: u32, filling| if self.transport { self.packed(bps, filling) } else { bps };
         Bandwidth {
-            peak: video.peak.saturating_add(audio.peak),
-            average: video.average.saturating_add(audio.average),
+            peak: packed(video.peak.saturating_add(audio.peak), FILLING.0),
+            average: packed(video.average.saturating_add(audio.average), FILLING.1),
         }
+    }
+
+    /// What `bps` come to in a transport stream.
+    fn packed(self, bps: u32, filling: u64) -> u32 {
+        let pictures =
+            self.video.and_then(Rendition::video).map_or(0, |form| form.frame_rate.as_f64().ceil() as u64);
+        let units = pictures + self.audio.map_or(0, |_| SOUND_HEADERS);
+        let bps = u64::from(bps);
+        let packed = bps + bps * PACKET_HEADERS / 1000 + units * filling * 8 + TABLES_BPS;
+        u32::try_from(packed).unwrap_or(u32::MAX)
     }
 
     /// "each format specifies a media sample type that is present in one or more Renditions specified by the

@@ -16,7 +16,9 @@ mod media_playlist_tags;
 mod multivariant_playlist;
 #[cfg(test)]
 mod tests;
+mod transport_playlists;
 
 pub use live_playlist::{LiveRendition, live_playlist, live_text_playlist};
 pub use media_playlist::{media_playlist, text_playlist};
 pub use multivariant_playlist::{live_multivariant, live_renditions, multivariant};
+pub use transport_playlists::{transport_multivariant, transport_playlist};

@@ -45,13 +45,14 @@ fn print(
     basic_tags::open(&mut out, independent);
     for group in &groups {
         for (track, member) in tracks.iter().zip(&group.members) {
-            ext_x_media::write(&mut out, &group.id, track, *member, &address(&member.rendition.id));
+            let address = address(&member.rendition.id);
+            ext_x_media::write(&mut out, &group.id, track, *member, Some(&address));
         }
     }
     for text in texts {
         ext_x_media::write_text(&mut out, text, &address(&text.rendition.id));
     }
-    for variant in variants(&videos, &groups, !texts.is_empty()) {
+    for variant in variants(&videos, &groups, !texts.is_empty(), false) {
         if let Some(rendition) = variant.video.or_else(|| playlist_of_sound(&tracks, variant.audio)) {
             variant.write(&mut out, &address(&rendition.id));
         }
@@ -59,12 +60,18 @@ fn print(
     out
 }
 
-fn variants<'a>(videos: &[&'a Rendition], groups: &'a [AudioGroup<'a>], text: bool) -> Vec<Variant<'a>> {
+pub(super) fn variants<'a>(
+    videos: &[&'a Rendition],
+    groups: &'a [AudioGroup<'a>],
+    text: bool,
+    transport: bool,
+) -> Vec<Variant<'a>> {
+    let variant = |video, audio| Variant { video, audio, text, transport };
     if videos.is_empty() {
-        return groups.iter().map(|group| Variant { video: None, audio: Some(group), text }).collect();
+        return groups.iter().map(|group| variant(None, Some(group))).collect();
     }
     let of_video = |&video: &&'a Rendition| {
-        let with = |audio| Variant { video: Some(video), audio, text };
+        let with = |audio| variant(Some(video), audio);
         if groups.is_empty() {
             vec![with(None)]
         } else {
@@ -76,7 +83,10 @@ fn variants<'a>(videos: &[&'a Rendition], groups: &'a [AudioGroup<'a>], text: bo
 
 /// Without video the variant's own playlist is that of the default track: "The URI line is REQUIRED." The
 /// same rendition is in the group, so clients that know groups load it once.
-fn playlist_of_sound<'a>(tracks: &[AudioTrack], group: Option<&AudioGroup<'a>>) -> Option<&'a Rendition> {
+pub(super) fn playlist_of_sound<'a>(
+    tracks: &[AudioTrack],
+    group: Option<&AudioGroup<'a>>,
+) -> Option<&'a Rendition> {
     let default = tracks.iter().position(|track| track.default)?;
     Some(group?.members.get(default)?.rendition)
 }
