@@ -31,6 +31,7 @@ bench: packages
 # Everything that takes long; docs/verify.md says what the long forms of the black-box tests are.
 verify: lint test bench
 	cd tests/players && MATRIX=all npm run matrix
+	cd tests/players && LADDER=all node --test ladder.test.mjs
 	FAULTS=long cargo test --release --locked --test faults
 	WALK_SECONDS=600 SHARING_SECONDS=600 MUTATIONS=1000 SOAK_MINUTES=30 \
 		cargo test --release --locked --test service -- --test-threads=1 --nocapture

@@ -18,7 +18,7 @@ use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started,
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
-use crate::media::KeyframeIndex;
+use crate::media::{KeyframeIndex, TextFile};
 use crate::pipeline::Resolved;
 use crate::rendition::{self, Ladder, PlanSettings, Presentation, Rendition, RenditionId, RenditionMedia};
 use crate::store::{Counters, SegmentStore, StoreKey};
@@ -97,12 +97,19 @@ struct FileEncoder {
     live: watch::Receiver<Option<LiveStatus>>,
     /// When the catalogue was last asked whether the file is still the same.
     checked: Mutex<Instant>,
+    /// When its folder was last looked into for subtitles.
+    looked: Mutex<Option<Instant>>,
 }
 
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
 /// A segment is looked for in the store and with its encoder so many times, in case it moves from one to the other.
 const LOOKS: usize = 3;
+
+/// Files of subtitles that come or go are noticed after so long.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// A playlist waits so long for a folder that is listed, and then goes without.
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What was started and is not asked for is made for so long.
 const WARM: Duration = Duration::from_secs(10);
@@ -117,20 +124,33 @@ impl Shared {
         self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the file for a head; the error is for the log and the client. A disk that does not answer keeps
-    /// threads: they are limited, so that what is stored can still be read.
+    /// Opens the file for a head; the error is for the log and the client.
     pub(super) async fn open(&self, record: FileRecord) -> Result<File, String> {
+        let (libraries, asked) = (self.libraries.clone(), record.clone());
+        self.on_disk(&record, move || libraries.open(&asked)).await
+    }
+
+    /// Opens a file of subtitles beside the film of `record`, likewise.
+    pub(super) async fn open_text(&self, record: FileRecord, text: Arc<TextFile>) -> Result<File, String> {
+        let (libraries, asked) = (self.libraries.clone(), record.clone());
+        self.on_disk(&record, move || libraries.open_text(&asked, &text)).await
+    }
+
+    /// A disk that does not answer keeps threads: they are limited, so that what is stored can still be read.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        record: &FileRecord,
+        work: impl FnOnce() -> Result<T, LibraryError> + Send + 'static,
+    ) -> Result<T, String> {
         let stuck = || format!("{}: the disk of the library does not answer", record.name);
         let opening = tokio::time::timeout(OPEN_DEADLINE, self.opening.clone().acquire_owned());
         let permit = opening.await.map_err(|_| stuck())?;
-        let libraries = self.libraries.clone();
-        let asked = record.clone();
-        let opened = tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            libraries.open(&asked).map_err(|error| error.to_string())
+            work().map_err(|error| error.to_string())
         });
-        let opened = tokio::time::timeout(OPEN_DEADLINE, opened).await.map_err(|_| stuck())?;
-        opened.unwrap_or_else(|error| Err(error.to_string()))
+        let done = tokio::time::timeout(OPEN_DEADLINE, done).await.map_err(|_| stuck())?;
+        done.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
@@ -172,7 +192,58 @@ impl Encoders {
 
     /// The renditions of a file, probing it first if nobody has.
     pub async fn presentation(&self, file: FileId) -> Result<Arc<Presentation>, StreamError> {
-        Ok(self.encoder(file).await?.presentation.clone())
+        let encoder = self.encoder(file).await?;
+        {
+            let mut looked = encoder.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(before) = &mut *looked {
+                if before.elapsed() < LOOK_AGAIN {
+                    return Ok(encoder.presentation.clone());
+                }
+                // One looks again; the first time all do.
+                *before = Instant::now();
+            }
+        }
+        self.look_beside(file, encoder).await
+    }
+
+    /// The presentation with the files of subtitles that lie beside the film now. Where its folder cannot be seen, or
+    /// not soon, with those it had.
+    async fn look_beside(
+        &self,
+        file: FileId,
+        encoder: Arc<FileEncoder>,
+    ) -> Result<Arc<Presentation>, StreamError> {
+        let record =
+            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        let (libraries, asked) = (self.shared.libraries.clone(), record.clone());
+        let look = self.shared.on_disk(&record, move || libraries.texts_beside(&asked));
+        let found = tokio::time::timeout(LOOK_PATIENCE, look).await;
+        *encoder.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let Ok(Ok(found)) = found else {
+            return Ok(encoder.presentation.clone());
+        };
+        let found: Vec<Arc<TextFile>> = found.into_iter().map(Arc::new).collect();
+        if encoder.presentation.text_files().eq(&found) || record.content_version != encoder.version {
+            return Ok(encoder.presentation.clone());
+        }
+        let version = record.content_version.to_string();
+        let presentation = Arc::new(encoder.presentation.with_text_files(&found, &version));
+        let FileEncoder { version, commands, heads, live, .. } = &*encoder;
+        // Heads do not know of text: they work on.
+        let renewed = FileEncoder {
+            version: *version,
+            presentation: presentation.clone(),
+            commands: commands.clone(),
+            heads: heads.clone(),
+            live: live.clone(),
+            checked: Mutex::new(Instant::now()),
+            looked: Mutex::new(Some(Instant::now())),
+        };
+        let mut files = self.lock_files();
+        if files.get(&file).is_some_and(|known| Arc::ptr_eq(known, &encoder)) {
+            files.insert(file, Arc::new(renewed));
+        }
+        Ok(presentation)
     }
 
     /// The init segment of a rendition, by its id in URLs.
@@ -199,8 +270,7 @@ impl Encoders {
 
     /// A text rendition as WebVTT. Waits until none of the lines that are wanted is missing.
     pub async fn text(&self, file: FileId, rendition: &str, part: TextPart) -> Result<String, StreamError> {
-        let encoder = self.encoder(file).await?;
-        let presentation = &encoder.presentation;
+        let presentation = &self.presentation(file).await?;
         let found = presentation.text(rendition).ok_or_else(|| {
             let known = presentation.text.iter().map(|known| &known.id);
             StreamError::no_rendition(file, rendition, known)
@@ -410,7 +480,8 @@ impl Encoders {
         let Handle { commands, heads, live } =
             actor::spawn(self.shared.clone(), record, presentation.clone());
         let checked = Mutex::new(Instant::now());
-        let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, live, checked });
+        let looked = Mutex::default();
+        let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, live, checked, looked });
         files.retain(|_, encoder| !encoder.commands.is_closed());
         files.insert(id, encoder.clone());
         Ok(encoder)

@@ -4,13 +4,15 @@
 //! The kernel sees to it (openat2, Linux 5.6). Where it does not, or a link inside the root is written as an
 //! absolute path, the path is resolved first and then walked component by component, following no link.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fcntl_getfl, fcntl_setfl, openat, openat2};
+use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, fcntl_getfl, fcntl_setfl, openat, openat2};
 use rustix::io::Errno;
 
 use crate::catalogue::Stamp;
@@ -49,6 +51,20 @@ impl<'a> Root<'a> {
     /// Stamp of the regular file at `relative`, without opening it for reading.
     pub fn stamp(&self, relative: &Path) -> Result<Stamp, NotOpened> {
         stamp_of(&self.resolve(relative, OFlags::PATH)?)
+    }
+
+    /// Names in the folder at `relative`; the root's own for an empty path.
+    pub fn names(&self, relative: &Path) -> Result<Vec<OsString>, NotOpened> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let folder = match relative.as_os_str().is_empty() {
+            true => openat(&self.folder, ".", flags | OFlags::CLOEXEC, Mode::empty())?.into(),
+            false => self.resolve(relative, flags)?,
+        };
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&folder)? {
+            names.push(OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned());
+        }
+        Ok(names)
     }
 
     fn resolve(&self, relative: &Path, flags: OFlags) -> Result<File, NotOpened> {

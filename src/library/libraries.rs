@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::beneath::stamp_of;
+use super::beside;
 use super::error::LibraryError;
 use super::flight::Flights;
 use super::open;
@@ -18,6 +19,7 @@ use super::scan::Scan;
 use super::status::{Board, ScanNumber, ScanState, ScanStatus, now_ns, now_rfc3339};
 use crate::base::ids::FileId;
 use crate::catalogue::{Breakage, Catalogue, CatalogueError, FileRecord, FileState};
+use crate::media::TextFile;
 
 /// One for the background, the rest for viewers who wait: a probe is a process that reads a disk.
 const MAX_PROBES: usize = 3;
@@ -136,6 +138,16 @@ impl Libraries {
     /// Blocks on the disk of the library.
     pub fn open(&self, record: &FileRecord) -> Result<File, LibraryError> {
         open::open(&self.shared.catalogue, record)
+    }
+
+    /// Files of subtitles beside the film of `record`. Blocks on the disk of the library.
+    pub fn texts_beside(&self, record: &FileRecord) -> Result<Vec<TextFile>, LibraryError> {
+        beside::texts(record)
+    }
+
+    /// Opens one of them, beneath the library's root and nowhere else. Blocks on the disk of the library.
+    pub fn open_text(&self, record: &FileRecord, text: &TextFile) -> Result<File, LibraryError> {
+        beside::open(record, text)
     }
 
     /// Waits until nothing runs here any more, once the token given to [`Self::new`] is cancelled.

@@ -8,6 +8,7 @@
 //! and changes none of them. One file is probed by one probe, whoever waits for it.
 
 mod beneath;
+mod beside;
 mod candidate;
 mod comparison;
 mod error;

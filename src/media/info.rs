@@ -58,6 +58,13 @@ pub struct TrackFacts {
     pub end_ns: Nanos,
 }
 
+impl TrackFacts {
+    /// Title and language, which menus are made of.
+    pub fn names(&self) -> (Option<&str>, Option<&str>) {
+        (self.title.as_deref(), self.language.as_deref())
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoTrack {
     pub facts: TrackFacts,

@@ -15,11 +15,13 @@ pub mod mp4;
 pub mod nal;
 pub mod rate;
 pub mod sniff;
+mod text_file;
 mod window;
 
 pub use container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 pub use disposition::Disposition;
 pub use info::*;
+pub use text_file::{TextFile, TextFileName, TextFormat};
 
 use crate::timeline::Nanos;
 

@@ -30,7 +30,7 @@ pub fn renditions(
     settings: &PlanSettings<'_>,
     reasons: &mut BTreeMap<String, String>,
 ) -> Vec<Arc<Rendition>> {
-    let labels = labels(info.audio.iter().map(|track| &track.facts));
+    let labels = labels(info.audio.iter().map(|track| track.facts.names()));
     let mut all = Vec::new();
     for (number, track) in info.audio.iter().enumerate() {
         let common = |codec: &str, channels, sample_rate, samples_per_frame, kbps| AudioForm {

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::media::TrackFacts;
-
-/// What a viewer reads in the menu; unique within the file.
-pub fn labels<'a>(tracks: impl Iterator<Item = &'a TrackFacts>) -> Vec<String> {
+/// What a viewer reads in the menu, for titles and languages of tracks; unique within the file.
+pub fn labels<'a>(tracks: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Vec<String> {
     let mut used = BTreeSet::new();
     tracks
         .enumerate()
-        .map(|(number, facts)| {
-            let title = facts.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-            let language = facts.language.as_deref().map(language_name);
+        .map(|(number, (title, language))| {
+            let title = title.map(str::trim).filter(|title| !title.is_empty());
+            let language = language.map(language_name);
             let base =
                 title.map(str::to_owned).or(language).unwrap_or_else(|| format!("Track {}", number + 1));
             let mut label = base.clone();

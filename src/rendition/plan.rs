@@ -76,8 +76,8 @@ pub fn plan(
             None => Unplayable::Nothing,
         });
     }
-    let text = text::renditions(info, &grid, settings);
+    let text = text::renditions(info, &[], &grid.cuts, settings.content_version);
     let ends = video.iter().chain(&audio).map(|rendition: &Arc<Rendition>| rendition.cuts.end_ns());
     let duration_ns = ends.max().unwrap_or(info.duration_ns).max(info.duration_ns);
-    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, reasons })
+    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, grid: grid.cuts, reasons })
 }

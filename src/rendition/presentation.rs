@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Colour, Disposition, MediaInfo};
+use crate::media::{Colour, Disposition, MediaInfo, TextFile};
 use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// Name of a rendition in URLs: what it is, then its version, as `v720-3f9a5c0b7e21`. The version is a hash of
@@ -39,8 +39,10 @@ pub struct Presentation {
     pub video: Vec<Arc<Rendition>>,
     /// By source track, in the file's order; within a track the copy first.
     pub audio: Vec<Arc<Rendition>>,
-    /// In the file's order.
+    /// In the file's order, then those of files beside it.
     pub text: Vec<Arc<TextRendition>>,
+    /// How text is cut.
+    pub grid: CutList,
     /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
     pub reasons: BTreeMap<String, String>,
 }
@@ -64,11 +66,18 @@ impl Presentation {
 #[derive(Clone, Debug)]
 pub struct TextRendition {
     pub id: RenditionId,
-    /// Index of the source track in `MediaInfo::text`.
-    pub track: usize,
+    pub source: TextSource,
     /// Those of the picture.
     pub cuts: CutList,
     pub form: TextForm,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextSource {
+    /// Index of the track in `MediaInfo::text`.
+    Track(usize),
+    /// A file beside the film.
+    File(Arc<TextFile>),
 }
 
 #[derive(Clone, Debug, PartialEq)]

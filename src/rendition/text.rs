@@ -1,29 +1,58 @@
-//! Text renditions: every text track whose lines this program reads, cut like the picture.
+//! Text renditions: every text track whose lines this program reads and every file of subtitles beside the film, cut
+//! like the picture.
 
 use std::sync::Arc;
 
 use super::label::labels;
-use super::plan::{Grid, PlanSettings};
-use super::presentation::{TextForm, TextRendition};
+use super::presentation::{Presentation, TextForm, TextRendition, TextSource};
 use super::version::text_id;
-use crate::media::{Container, MediaInfo, TextTrack};
+use crate::media::{Container, MediaInfo, TextFile, TextTrack};
+use crate::timeline::CutList;
 
-pub fn renditions(info: &MediaInfo, grid: &Grid, settings: &PlanSettings<'_>) -> Vec<Arc<TextRendition>> {
-    let labels = labels(info.text.iter().map(|track| &track.facts));
-    let offered =
-        info.text.iter().zip(labels).enumerate().filter(|(_, (track, _))| is_read(info.container, track));
-    offered
-        .map(|(track, (facts, label))| {
-            let form = TextForm {
-                codec: facts.codec.clone(),
-                language: facts.facts.language.clone(),
-                label,
-                disposition: facts.facts.disposition,
-            };
-            let id = text_id(&format!("t{track}"), settings.content_version, &form, &grid.cuts);
-            Arc::new(TextRendition { id, track, cuts: grid.cuts.clone(), form })
+/// Those of the tracks in the file, then those of `files`.
+pub(super) fn renditions(
+    info: &MediaInfo,
+    files: &[Arc<TextFile>],
+    cuts: &CutList,
+    content_version: &str,
+) -> Vec<Arc<TextRendition>> {
+    let of_tracks = info.text.iter().map(|track| track.facts.names());
+    let of_files = files.iter().map(|file| (file.name.title.as_deref(), file.name.language.as_deref()));
+    let labels = labels(of_tracks.chain(of_files));
+    let tracks = info.text.iter().enumerate().map(|(number, track)| {
+        let offered = is_read(info.container, track);
+        let form = (&track.codec[..], track.facts.language.clone(), track.facts.disposition);
+        (offered.then(|| (TextSource::Track(number), content_version.to_owned())), form)
+    });
+    let files = files.iter().map(|file| {
+        let version = format!("{}/{}", file.size, file.modified_ns);
+        let form = (file.name.format.codec(), file.name.language.clone(), file.name.disposition);
+        (Some((TextSource::File(file.clone()), version)), form)
+    });
+    let all = tracks.chain(files).zip(labels).enumerate();
+    all.filter_map(|(number, ((source, (codec, language, disposition)), label))| {
+        let (source, version) = source?;
+        let form = TextForm { codec: codec.to_owned(), language, label, disposition };
+        let id = text_id(&format!("t{number}"), &version, &form, cuts);
+        Some(Arc::new(TextRendition { id, source, cuts: cuts.clone(), form }))
+    })
+    .collect()
+}
+
+impl Presentation {
+    /// Files beside the film whose text it has.
+    pub fn text_files(&self) -> impl Iterator<Item = &Arc<TextFile>> {
+        self.text.iter().filter_map(|rendition| match &rendition.source {
+            TextSource::File(file) => Some(file),
+            TextSource::Track(_) => None,
         })
-        .collect()
+    }
+
+    /// The same with the text of `files` in the place of those it had.
+    #[must_use]
+    pub fn with_text_files(&self, files: &[Arc<TextFile>], content_version: &str) -> Self {
+        Self { text: renditions(&self.info, files, &self.grid, content_version), ..self.clone() }
+    }
 }
 
 fn is_read(container: Container, track: &TextTrack) -> bool {

@@ -16,7 +16,8 @@ pub fn read(text: &str) -> Vec<Cue> {
         let Some((start_ns, end_ns)) = times(line) else { continue };
         let mut body: Vec<&str> = Vec::new();
         while let Some(next) = lines.peek() {
-            if times(next).is_some() {
+            // Of another cue, even where its times make no sense.
+            if next.contains("-->") {
                 // The line above was this cue's number, even where no empty line stands between.
                 if body.last().is_some_and(|last| is_number(last)) {
                     body.pop();

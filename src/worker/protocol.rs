@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::sandbox::{Attempt, SandboxStatus};
 use crate::isobmff::Fragment;
 use crate::isobmff::SampleEntry;
-use crate::media::{Container, KeyframeIndex, MediaInfo, TrackNumber};
+use crate::media::{Container, KeyframeIndex, MediaInfo, TextFormat, TrackNumber};
 use crate::text::Cue;
 use crate::timeline::audio::Lattice;
 use crate::timeline::video::FrameGrid;
@@ -30,6 +30,8 @@ pub enum Request {
     /// Read the text tracks. Answered by [`Report::Cues`] as they are found, and [`Report::TextEnd`]. Carries a
     /// descriptor.
     Text(TextSpec),
+    /// Read a file of subtitles. Answered as [`Request::Text`] is, of one track. Carries a descriptor.
+    TextFile(TextFileSpec),
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
@@ -67,6 +69,13 @@ pub struct TextSpec {
     pub tracks: Vec<TextInput>,
     /// Lines that are shown from here on come first.
     pub from_ns: Nanos,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextFileSpec {
+    pub format: TextFormat,
+    /// BCP 47: tells what the file may be written in.
+    pub language: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

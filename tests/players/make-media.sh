@@ -49,6 +49,23 @@ film counted.mp4 -f lavfi -i "$(picture 640x360 25 24)" -f lavfi -i "$(tone 440 
 drawbox=0:300:640:60:black:fill$squares,scale=out_color_matrix=bt709:out_range=tv,format=yuv420p" \
   "${h264[@]}" -colorspace bt709 -color_primaries bt709 -color_trc bt709 -g 50 -c:a aac -b:a 96k -movflags +faststart
 
+# The same at a size that has rungs below it. Its keyframes are not where those are cut.
+squares=''
+for ((bit = 0; bit < 10; bit++)); do
+  squares+=",drawbox=$((128 * bit)):600:128:120:white:fill:enable='gte(mod(n,$((2 << bit))),$((1 << bit)))'"
+done
+film rungs.mp4 -f lavfi -i "$(picture 1280x720 25 40)" -f lavfi -i "$(tone 440 40)" \
+  -vf "noise=alls=12:allf=t,format=yuv420p,drawbox=0:600:1280:120:black:fill$squares" \
+  "${h264[@]}" -b:v 4M -maxrate 5M -bufsize 5M -g 50 -c:a aac -b:a 96k -movflags +faststart
+
+# Longer than anybody watches the live edge: the same pictures over and over.
+if [[ ! -s $dir/live.mp4 ]]; then
+  film .round.mp4 -i "$dir/rungs.mp4" -an -c copy
+  film live.mp4 -stream_loop 8 -i "$dir/.round.mp4" -f lavfi -i "$(tone 440 360)" -c:v copy -c:a aac -b:a 96k -shortest \
+    -movflags +faststart
+  rm "$dir/.round.mp4"
+fi
+
 # Megabytes a second: they come faster than a browser appends them.
 film heavy.mp4 -f lavfi -i "$(picture 1280x720 25 40),noise=alls=30:allf=t" -f lavfi -i "$(tone 440 40)" \
   "${h264[@]}" -b:v 12M -maxrate 14M -bufsize 14M -g 50 -c:a aac -b:a 96k -movflags +faststart

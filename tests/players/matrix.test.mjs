@@ -104,7 +104,7 @@ function inBrowser(browser, player, protocol) {
     let now;
     const reaches = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 30_000, async () => {
       now = await tab.evaluate(`({
-        ...still(), ended: video.ended, ahead: ahead(), events: events.slice(-12), text: shownText(), loaded: loaded(), errors,
+        ...still(), ended: video.ended, ahead: ahead(), events: events.slice(-12), text: shownText(), loaded: loadedRenditions(), errors,
       })`);
       assert.equal(now.error, null, 'the video element has failed');
       assert.deepEqual(now.errors, [], 'the player complains');

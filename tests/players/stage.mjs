@@ -34,7 +34,15 @@ export const browsers = {
       async open(url) {
         const page = await chromium.open(browser);
         await page.goto(url);
-        return { evaluate: expression => page.evaluate(expression), screenshot: file => page.screenshot({ path: file }), close: () => page.context().close() };
+        const devtools = await page.context().newCDPSession(page);
+        await devtools.send('Network.enable');
+        return {
+          evaluate: expression => page.evaluate(expression),
+          screenshot: file => page.screenshot({ path: file }),
+          /** From now on the network brings so many bits per second, to all requests together. */
+          throttle: bps => devtools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: bps / 8, uploadThroughput: -1 }),
+          close: () => page.context().close(),
+        };
       },
       close: () => browser.close(),
     };

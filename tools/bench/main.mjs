@@ -6,6 +6,7 @@ import { CACHE, media, place } from "./media.mjs";
 import { COPY, ENCODE, HLS, ON_DEMAND } from "./rivals.mjs";
 import { Service, residentMegabytes, sleep } from "./service.mjs";
 import { cachedSegments } from "./serving.mjs";
+import { manifests } from "./manifests.mjs";
 import { joins, manyViewers } from "./sharing.mjs";
 import { RUNS, rows } from "./table.mjs";
 import { memory, restart } from "./upkeep.mjs";
@@ -24,6 +25,7 @@ const GROUPS = {
     viewers: manyViewers,
     join: joins,
     serving: cachedSegments,
+    manifests,
     memory,
     restart,
 };

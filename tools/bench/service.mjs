@@ -72,6 +72,21 @@ export class Service {
         return whole;
     }
 
+    // As a browser gets a text: seconds from the request to the last byte, and kilobytes of it.
+    async compressed(path) {
+        await this.bytes("GET", "/healthz");
+        const headers = { "accept-encoding": "gzip" };
+        const begin = performance.now();
+        const response = await new Promise((resolve, reject) => {
+            const sent = request({ host: "127.0.0.1", port: this.port, path, headers, agent: this.agent }, resolve);
+            sent.once("error", reject);
+            sent.end();
+        });
+        let length = 0;
+        for await (const piece of response) length += piece.length;
+        return { seconds: (performance.now() - begin) / 1000, kilobytes: length / 1000 };
+    }
+
     // Reads it as a viewer would, and keeps nothing.
     async discard(path) {
         const response = await this.open("GET", path);
@@ -202,10 +217,15 @@ export class Service {
     }
 
     workers() {
-        const children = (pid) =>
-            readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-                readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
-        return children(this.pid);
+        const children = (task) => {
+            try {
+                return readFileSync(`/proc/${this.pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+            } catch {
+                // The thread has ended meanwhile, and had none.
+                return [];
+            }
+        };
+        return readdirSync(`/proc/${this.pid}/task`).flatMap(children);
     }
 }
 

@@ -4,7 +4,7 @@ export const rows = [];
 
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-const DIGITS = { s: 3, MB: 0, ticks: 0, "requests/s": 0, "MB/s": 0, "× real time": 1 };
+const DIGITS = { s: 3, ms: 1, kB: 1, MB: 0, ticks: 0, "requests/s": 0, "MB/s": 0, "× real time": 1 };
 
 // `target` is one of { limit }, at most so much; { least }, at least so much; { most } and { share }, at most and at
 // least so much of the rival's.

@@ -1,9 +1,10 @@
-//! The text tracks of files, read by workers from where a viewer is, once for all viewers and all tracks.
+//! The text tracks of files, and files of subtitles beside them, read by workers from where a viewer is, once for all viewers and all tracks.
 
 mod known;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,10 +15,11 @@ use super::error::StreamError;
 use super::service::Shared;
 use crate::base::ids::FileId;
 use crate::catalogue::{ContentVersion, FileRecord};
-use crate::rendition::{Presentation, TextRendition};
+use crate::media::{TextFile, TextFileName};
+use crate::rendition::{Presentation, TextRendition, TextSource};
 use crate::text::Cue;
 use crate::timeline::{NANOS_PER_SECOND, Nanos};
-use crate::worker::protocol::{Failure, FailureKind, Report, Request, TextInput, TextSpec};
+use crate::worker::protocol::{Failure, FailureKind, Report, Request, TextFileSpec, TextInput, TextSpec};
 use crate::worker::{Source, WorkerError};
 use known::Known;
 
@@ -36,7 +38,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// The text of all files that somebody reads.
 pub struct Texts {
-    books: Mutex<HashMap<FileId, Arc<Book>>>,
+    books: Mutex<HashMap<BookKey, Arc<Book>>>,
     /// Workers that may read text, on the whole box.
     turns: Arc<Semaphore>,
 }
@@ -47,16 +49,23 @@ impl Default for Texts {
     }
 }
 
-/// The text of one file.
+/// The tracks in a film, or a file beside it, by its path.
+type BookKey = (FileId, Option<PathBuf>);
+
+/// What is read at once.
 struct Book {
     version: ContentVersion,
-    spec: TextSpec,
-    /// Indices of the facts' tracks, in the order of the spec.
-    tracks: Vec<usize>,
+    content: Content,
     state: Mutex<State>,
     /// Moves with everything that becomes known.
     news: watch::Sender<()>,
     used: Mutex<Instant>,
+}
+
+enum Content {
+    /// All tracks of a film, with their indices in its facts in the order of the spec.
+    Tracks(TextSpec, Vec<usize>),
+    File(Arc<TextFile>),
 }
 
 #[derive(Default)]
@@ -82,14 +91,13 @@ impl Texts {
         rendition: &TextRendition,
         time: Range<Nanos>,
     ) -> Result<Vec<Cue>, StreamError> {
-        let book = self.book(record, presentation);
-        let track = rendition.track;
+        let book = self.book(record, presentation, rendition);
         let mut news = book.news.subscribe();
         loop {
             {
                 let mut state = book.state();
                 if state.known.covers(&time) {
-                    let place = book.tracks.iter().position(|&known| known == track);
+                    let place = book.place(&rendition.source);
                     return Ok(place.map(|place| state.known.cues(place)).unwrap_or_default());
                 }
                 if let Some((when, error)) = &state.failed
@@ -110,29 +118,48 @@ impl Texts {
         }
     }
 
-    fn book(&self, record: &FileRecord, presentation: &Presentation) -> Arc<Book> {
+    fn book(&self, record: &FileRecord, presentation: &Presentation, rendition: &TextRendition) -> Arc<Book> {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(book) = books.get(&record.id).filter(|book| book.version == record.content_version) {
+        let (key, version) = match &rendition.source {
+            TextSource::Track(_) => ((record.id, None), record.content_version),
+            TextSource::File(file) => {
+                let version = ContentVersion::of(file.size, file.modified_ns);
+                ((record.id, Some(file.path.clone())), version)
+            }
+        };
+        if let Some(book) = books.get(&key).filter(|book| book.version == version) {
             *book.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             return book.clone();
         }
         let used = |book: &Arc<Book>| *book.used.lock().unwrap_or_else(PoisonError::into_inner);
         while books.len() >= MAX_BOOKS {
-            let Some(oldest) = books.iter().min_by_key(|(_, book)| used(book)).map(|(id, _)| *id) else {
+            let Some(oldest) = books.iter().min_by_key(|(_, book)| used(book)).map(|(key, _)| key.clone())
+            else {
                 break;
             };
             books.remove(&oldest);
         }
-        let book = Arc::new(Book::new(record.content_version, presentation));
-        books.insert(record.id, book.clone());
+        let content = match &rendition.source {
+            TextSource::Track(_) => Content::tracks(presentation),
+            TextSource::File(file) => Content::File(file.clone()),
+        };
+        let book = Arc::new(Book::new(version, content));
+        books.insert(key, book.clone());
         book
     }
 }
 
-impl Book {
-    fn new(version: ContentVersion, presentation: &Presentation) -> Self {
+impl Content {
+    fn tracks(presentation: &Presentation) -> Self {
         let info = &presentation.info;
-        let tracks: Vec<usize> = presentation.text.iter().map(|rendition| rendition.track).collect();
+        let tracks: Vec<usize> = presentation
+            .text
+            .iter()
+            .filter_map(|rendition| match rendition.source {
+                TextSource::Track(track) => Some(track),
+                TextSource::File(_) => None,
+            })
+            .collect();
         let inputs = tracks.iter().filter_map(|&track| info.text.get(track));
         let inputs = inputs.map(|track| TextInput { number: track.facts.number, codec: track.codec.clone() });
         let spec = TextSpec {
@@ -141,8 +168,25 @@ impl Book {
             tracks: inputs.collect(),
             from_ns: 0,
         };
+        Self::Tracks(spec, tracks)
+    }
+}
+
+impl Book {
+    fn new(version: ContentVersion, content: Content) -> Self {
         let (state, news, used) = (Mutex::default(), watch::Sender::default(), Mutex::new(Instant::now()));
-        Self { version, spec, tracks, state, news, used }
+        Self { version, content, state, news, used }
+    }
+
+    /// Where its lines are among what is known.
+    fn place(&self, source: &TextSource) -> Option<usize> {
+        match (&self.content, source) {
+            (Content::Tracks(_, tracks), TextSource::Track(track)) => {
+                tracks.iter().position(|known| known == track)
+            }
+            (Content::File(_), TextSource::File(_)) => Some(0),
+            _ => None,
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -192,8 +236,19 @@ async fn read_all(
     reading: &Reading,
     from_ns: Nanos,
 ) -> Result<(), StreamError> {
-    let name = record.name.clone();
-    let source = Source::from(shared.open(record).await.map_err(StreamError::Offline)?);
+    let (name, opened, request) = match &book.content {
+        Content::Tracks(spec, _) => {
+            let request = Request::Text(TextSpec { from_ns, ..spec.clone() });
+            (record.name.clone(), shared.open(record).await, request)
+        }
+        Content::File(file) => {
+            let TextFileName { format, language, .. } = file.name.clone();
+            let name = file.path.display().to_string();
+            let request = Request::TextFile(TextFileSpec { format, language });
+            (name, shared.open_text(record, file.clone()).await, request)
+        }
+    };
+    let source = Source::from(opened.map_err(StreamError::Offline)?);
     let of_worker = |error: WorkerError| match error {
         WorkerError::Failed(Failure { kind: FailureKind::Source, message, .. }) => {
             StreamError::Damaged(format!("{name}: {message}"))
@@ -201,7 +256,6 @@ async fn read_all(
         other => StreamError::Undecodable(format!("{name}: its text cannot be read: {other}")),
     };
     let mut worker = shared.pool.take().await.map_err(of_worker)?;
-    let request = Request::Text(TextSpec { from_ns, ..book.spec.clone() });
     worker.send(&request, Some(&source)).await.map_err(of_worker)?;
     loop {
         let next = tokio::time::timeout(SILENCE, worker.next()).await;

@@ -59,6 +59,7 @@ pub fn film() -> Presentation {
         video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
         audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
         text: Vec::new(),
+        grid: CutList { timescale: 1, boundaries: vec![0, 400], independent: true },
         reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
     }
 }

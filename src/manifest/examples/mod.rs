@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::manifest::{ClockPoint, LiveEdge};
 use crate::media::{Colour, Container, Disposition, Hdr, Keyframe, MediaInfo};
 use crate::rendition::{
-    Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition, VideoForm,
+    Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition, TextSource,
+    VideoForm,
 };
 use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
@@ -166,7 +167,12 @@ pub fn subtitles() -> Presentation {
         let language = language.map(str::to_owned);
         let form = TextForm { codec: "subrip".into(), language, label: label.into(), disposition };
         let id = RenditionId(format!("t{track}-0123456789ab").into());
-        Arc::new(TextRendition { id, track, cuts: film.video[0].cuts.clone(), form })
+        Arc::new(TextRendition {
+            id,
+            source: TextSource::Track(track),
+            cuts: film.video[0].cuts.clone(),
+            form,
+        })
     };
     film.text = forms.into_iter().enumerate().map(text).collect();
     film
@@ -192,6 +198,7 @@ fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
         video: video.into_iter().map(Arc::new).collect(),
         audio: audio.into_iter().map(Arc::new).collect(),
         text: Vec::new(),
+        grid: CutList::by_time(0, duration_ns.max(1), TARGETS),
         reasons: BTreeMap::new(),
     }
 }

@@ -32,6 +32,8 @@ const MAX_TOP_LEVEL_BOXES: usize = 1024;
 const MAX_TRACKS: usize = 256;
 /// Keyframes listed over all tracks; a track with more has no index (19 hours of intra-only video at 60 Hz, 100 MB).
 const MAX_KEYFRAMES: u64 = 1 << 22;
+/// Bytes of a movie header up to its duration.
+const LONGEST_MOVIE_HEADER: usize = 32;
 /// `ftyp`, `free` and the header of what follows come with one read.
 const HEADER_READ: usize = 256;
 /// `moov` comes in pieces of this size.
@@ -73,6 +75,37 @@ pub fn read(source: &mut dyn ReadAt) -> Result<ContainerFacts, ContainerError> {
         has_cover: user_data.is_some_and(tags::has_cover),
         fragmented: movie.fragmented,
     })
+}
+
+/// The duration field of a movie that is longer by `by_ns`: where it lies, and its bytes. `None` where there is none, or
+/// it says that nobody knows.
+pub fn longer_movie(source: &mut dyn ReadAt, by_ns: Nanos) -> Result<Option<(u64, Vec<u8>)>, ContainerError> {
+    let mut window = Window::new(source);
+    let (moov, size) = find_moov(&mut window)?;
+    let end = moov + size;
+    let mut at = moov;
+    for _ in 0..MAX_TRACKS {
+        if end - at < 8 {
+            break;
+        }
+        let header = Header::parse(window.peek(at, LONGEST_HEADER, HEADER_READ)?, at, end - at)?;
+        if header.kind != *b"mvhd" {
+            at += header.size;
+            continue;
+        }
+        let body = at + header.length;
+        let bytes = window.peek(body, LONGEST_MOVIE_HEADER, HEADER_READ)?;
+        let movie = MovieHeader::parse(Mp4Box { kind: header.kind, body: bytes, at: body })?;
+        let Some(duration) = movie.duration.filter(|&ticks| ticks > 0) else { return Ok(None) };
+        // Section 8.2.2.2: times, timescale and duration have eight bytes with version 1, but for the timescale.
+        let (before, width, limit) =
+            if bytes[0] == 0 { (16, 4, u64::from(u32::MAX)) } else { (24, 8, u64::MAX) };
+        let more = rescale(by_ns, NANOS_PER_SECOND as u32, movie.timescale, Rounding::Ceil).max(0) as u64;
+        let longer = duration.saturating_add(more).min(limit - 1);
+        let field = longer.to_be_bytes()[8 - width..].to_vec();
+        return Ok(Some((body + before, field)));
+    }
+    Ok(None)
 }
 
 /// The body of `moov`, and where it lies.

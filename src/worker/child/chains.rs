@@ -10,7 +10,6 @@ use gstreamer_app as gst_app;
 
 use super::source::SourceBytes;
 use super::{demux, failure, sink};
-use crate::media::Container;
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, FailureKind, HeadSpec, Input};
 
@@ -42,8 +41,8 @@ pub struct Texts<'a> {
 }
 
 impl Chains {
-    pub fn new(container: Container, file: Arc<SourceBytes>, texts: &Texts<'_>) -> Result<Self, Failure> {
-        let (pipeline, demuxer) = demux::open(container, file)?;
+    pub fn new(input: &Input, file: Arc<SourceBytes>, texts: &Texts<'_>) -> Result<Self, Failure> {
+        let (pipeline, demuxer) = demux::open_track(input, file)?;
         let decode = format!("{QUEUE} ! {} ! {}", texts.decode, sink::text("raw", texts.raw_buffers));
         let branch = bin(&pipeline, &decode, true)?;
         let coded = sink::text("coded", texts.coded_buffers);

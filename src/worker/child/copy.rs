@@ -96,7 +96,7 @@ fn start(
     parser: &str,
     from_ns: Option<Nanos>,
 ) -> Result<(demux::Pipeline, gst_app::AppSink), Failure> {
-    let (pipeline, demuxer) = demux::open(spec.input.container, file.clone())?;
+    let (pipeline, demuxer) = demux::open_track(&spec.input, file.clone())?;
     let text = format!("{QUEUE} ! {parser} ! {}", sink::text("coded", 64));
     let branch = bin(&pipeline, &text, true)?;
     let sink = named(&pipeline, "coded")?;

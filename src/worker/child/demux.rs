@@ -8,8 +8,8 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::failure;
-use super::source::{PositionedSource, SourceBytes};
-use crate::media::{Container, TrackNumber};
+use super::source::{PositionedSource, SourceBytes, SourceReader};
+use crate::media::{Container, TrackNumber, mp4};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, FailureKind, Input};
 
@@ -48,7 +48,30 @@ impl Drop for Pipeline {
     }
 }
 
-/// A pipeline with source and demuxer, not yet running.
+/// Where an edit list leaves out the beginning of the track.
+fn is_edited(input: &Input) -> bool {
+    input.container == Container::Mp4 && input.edit_offset_ns > 0
+}
+
+/// What the demuxer is given. qtdemux ends when the media's time is that of the movie's end, which is too early by what
+/// an edit list leaves out at the beginning: the movie is said to be longer.
+fn bytes_for(input: &Input, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
+    if !is_edited(input) {
+        return file;
+    }
+    let Ok(mut reader) = SourceReader::new(&file) else { return file };
+    match mp4::longer_movie(&mut reader, input.edit_offset_ns) {
+        Ok(Some((at, bytes))) => Arc::new(SourceBytes::Overlaid { below: file.clone(), at, bytes }),
+        Ok(None) | Err(_) => file,
+    }
+}
+
+/// A pipeline with source and demuxer for a track, not yet running.
+pub fn open_track(input: &Input, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
+    open(input.container, bytes_for(input, file))
+}
+
+/// The same for whatever is in the file.
 pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
     let pipeline = Pipeline(gst::Pipeline::new());
     let source = PositionedSource::new(file);
@@ -110,7 +133,8 @@ struct ArrivalState {
 }
 
 /// Links the wanted track to `branch`, starts the pipeline and, when `from_ns` is given, positions it at the
-/// last keyframe at or before that time from the origin. Packets flow when this returns.
+/// last keyframe at or before that time from the origin. Packets flow when this returns, or the end does, of a track
+/// without any.
 pub fn start(
     pipeline: &gst::Pipeline,
     demuxer: &gst::Element,
@@ -122,7 +146,9 @@ pub fn start(
     watch_pads(demuxer, input, branch, &arrival);
     pipeline.set_state(gst::State::Playing).map_err(|e| start_failure(pipeline, &e))?;
     let (pad, probe, segment) = await_packet(pipeline, input, &arrival)?;
-    if let Some(from_ns) = from_ns {
+    // Where an edit list leaves out the beginning, qtdemux begins there, in the middle of a group of pictures, unless it
+    // is told to seek.
+    if let Some(from_ns) = from_ns.or(is_edited(input).then_some(0)) {
         seek(demuxer, input, segment.as_ref(), from_ns);
     }
     pad.remove_probe(probe);
@@ -204,14 +230,10 @@ fn await_packet(pipeline: &gst::Pipeline, input: &Input, arrival: &Arrival) -> R
         if let Some(error) = state.link_error.take() {
             return Err(failure::setup(demuxer_name(input.container), error));
         }
-        if state.packet
+        if (state.packet || state.ended)
             && let Some((pad, probe)) = state.pad.take()
         {
             return Ok((pad, probe, state.segment.clone()));
-        }
-        if state.ended {
-            let message = format!("track {} ends before its first packet", input.track);
-            return Err(Failure::new(FailureKind::Undecodable, demuxer_name(input.container), message));
         }
         if state.no_more_pads && state.pad.is_none() {
             let message = format!("track {} is not in the source any more", input.track);
@@ -254,14 +276,8 @@ fn seek(
     };
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
     let start = gst::ClockTime::from_nseconds(target.max(0) as u64);
-    let event = gst::event::Seek::new(
-        1.0,
-        flags,
-        gst::SeekType::Set,
-        start,
-        gst::SeekType::None,
-        gst::ClockTime::NONE,
-    );
+    let no_end = gst::ClockTime::NONE;
+    let event = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, gst::SeekType::None, no_end);
     let _refused = !demuxer.send_event(event);
 }
 

@@ -1,6 +1,7 @@
 //! A head that encodes sound: PCM on the sample lattice, a lead of codec frames that is thrown away, cuts at
 //! whole codec frames.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,7 +38,7 @@ pub fn run(
         raw_buffers: 16,
         coded_buffers: 64,
     };
-    let chains = Chains::new(spec.input.container, file.clone(), &texts)?;
+    let chains = Chains::new(&spec.input, file.clone(), &texts)?;
     let frame = i64::from(work.samples_per_frame);
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     // Whole frames of the encoder's delay count in the frames' numbers; what is left over is fed earlier.
@@ -90,11 +91,21 @@ fn feed(
         }
     }
     if pcm.frame_bytes == 0 {
-        return Err(Failure::new(FailureKind::Undecodable, "decoder", "no sound came out"));
+        // A track without a packet, or without one from here on: the picture plays on in silence.
+        let caps = raw_caps(&work.decode)
+            .ok_or_else(|| Failure::new(FailureKind::Undecodable, "decoder", "no sound came out"))?;
+        pcm.frame_bytes = frame_bytes(&caps)?;
+        chains.grid.set_caps(Some(&caps));
     }
     let missing = conformer.finish() + TAIL_FRAMES * i64::from(work.samples_per_frame);
     pcm.silence(missing);
     Ok(())
+}
+
+/// What a launch text ends in, where it says all of it.
+fn raw_caps(decode: &str) -> Option<gst::Caps> {
+    let last = decode.rsplit('!').next()?.trim();
+    gst::Caps::from_str(last).ok().filter(|caps| caps.is_fixed())
 }
 
 /// Bytes of one sample of all channels.

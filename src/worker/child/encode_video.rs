@@ -73,7 +73,7 @@ fn attempt(
         raw_buffers: RAW_FRAMES,
         coded_buffers: 8,
     };
-    let chains = Chains::new(spec.input.container, file.clone(), &texts)?;
+    let chains = Chains::new(&spec.input, file.clone(), &texts)?;
     let from_ns = match back_off {
         Some(back_off) if spec.start != SegmentIndex(0) => {
             let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;

@@ -152,10 +152,10 @@ fn perform(
         Request::Parse { texts } => Ok(Report::Parsed { problems: trial::parse(&texts) }),
         Request::Try { trial } => trial::run(&trial),
         Request::Probe => probe::run(source()?),
-        Request::Scan { input, codec } => {
-            scan::run(source()?, &input, &codec).map(|index| Report::Scanned { index: Box::new(index) })
-        }
+        Request::Scan { input, codec } => scan::run(source()?, &input, &codec)
+            .map(|scanned| Report::Scanned { index: Box::new(scanned.index) }),
         Request::Text(spec) => text(&source()?, &spec, output),
+        Request::TextFile(spec) => text::read_file(&*source()?, &spec, output),
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } | Request::Remote { .. } => {

@@ -14,9 +14,11 @@ use crate::media::{
     AudioTrack, Container, Disposition, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts,
     VideoTrack, ac3, flac, matroska, mp4, rate, sniff,
 };
-use crate::timeline::{FrameRate, Nanos};
+use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind, Input, Report};
 
+/// Less between the last frame that was read and the end is the end of a film.
+const SHORTEST_JUMP_NS: Nanos = 5 * NANOS_PER_SECOND;
 /// A source without an index is scanned for keyframes at once when it is no larger than this; a larger one is
 /// played encoded until somebody has time to read it all.
 const SCAN_AT_ONCE_BYTES: u64 = 192 << 20;
@@ -61,11 +63,33 @@ pub fn run(file: Arc<SourceBytes>) -> Result<Report, Failure> {
             origin_ns: info.origin_ns,
         };
         match scan::run(file, &input, &track.codec) {
-            Ok(scanned) => index = scanned,
+            Ok(scanned) => {
+                close_jumps(&mut info, scanned.last_ns);
+                index = scanned.index;
+            }
             Err(failure) => info.damage.push(format!("no keyframe index: {}", failure.message)),
         }
     }
     Ok(Report::Probed { info: Box::new(info), index: Box::new(index) })
+}
+
+/// Where time stamps jump forward in a transport stream, as where a recording was interrupted, the demuxer goes on without
+/// a hole when it reads through, and heads do; but it takes the last time stamp for the end.
+fn close_jumps(info: &mut MediaInfo, last_ns: Nanos) {
+    let Some(video) = info.video.first() else { return };
+    let jump_ns = video.facts.end_ns - last_ns - video.frame_rate.nanos_of(1);
+    if !matches!(info.container, Container::MpegTs | Container::MpegPs) || jump_ns < SHORTEST_JUMP_NS {
+        return;
+    }
+    let of_audio = info.audio.iter_mut().map(|track| &mut track.facts);
+    for facts in info.video.iter_mut().map(|track| &mut track.facts).chain(of_audio) {
+        facts.end_ns = (facts.end_ns - jump_ns).max(facts.start_ns);
+    }
+    info.duration_ns -= jump_ns;
+    let seconds = jump_ns / NANOS_PER_SECOND;
+    info.damage.push(format!(
+        "its time stamps jump by {seconds} s in all; the pieces follow each other without that"
+    ));
 }
 
 fn container_failure(name: &str, error: &ContainerError) -> Failure {

@@ -12,15 +12,22 @@ use crate::media::{IndexSource, Keyframe, KeyframeIndex};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, Input};
 
-/// The keyframes of a track of `codec`, times from the origin.
-pub fn run(file: Arc<SourceBytes>, input: &Input, codec: &str) -> Result<KeyframeIndex, Failure> {
-    let (pipeline, demuxer) = demux::open(input.container, file)?;
+/// What reading all packets of a track shows, times from the origin.
+pub struct Scanned {
+    pub index: KeyframeIndex,
+    /// When the last frame is presented.
+    pub last_ns: Nanos,
+}
+
+/// Reads every packet of a track of `codec`.
+pub fn run(file: Arc<SourceBytes>, input: &Input, codec: &str) -> Result<Scanned, Failure> {
+    let (pipeline, demuxer) = demux::open_track(input, file)?;
     let parser = streams::revealing_parser(codec).unwrap_or("identity");
     let branch = bin(&pipeline, &format!("{parser} ! {}", sink::text("packets", 256)), true)?;
     let packets: gst_app::AppSink = named(&pipeline, "packets")?;
     demux::start(&pipeline, &demuxer, input, &branch, None)?;
     let mut index = KeyframeIndex { source: IndexSource::PacketScan, ..KeyframeIndex::default() };
-    let mut frames = 0;
+    let (mut frames, mut last_ns) = (0, 0);
     while let Some(sample) = sink::pull(&pipeline, &packets)? {
         let Some(buffer) = sample.buffer() else {
             continue;
@@ -30,6 +37,7 @@ pub fn run(file: Arc<SourceBytes>, input: &Input, codec: &str) -> Result<Keyfram
         };
         let at_ns = pts.nseconds() as Nanos - input.edit_offset_ns - input.origin_ns;
         frames += 1;
+        last_ns = last_ns.max(at_ns);
         if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
             index.keyframes.push(Keyframe { pts_ns: at_ns, earliest_ns: at_ns, bytes: 0 });
         }
@@ -42,5 +50,5 @@ pub fn run(file: Arc<SourceBytes>, input: &Input, codec: &str) -> Result<Keyfram
     index.frame_count = Some(frames);
     index.keyframes.dedup_by_key(|keyframe| keyframe.pts_ns);
     index.keyframes.sort_by_key(|keyframe| keyframe.pts_ns);
-    Ok(index)
+    Ok(Scanned { index, last_ns })
 }

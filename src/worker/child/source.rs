@@ -158,6 +158,12 @@ mod imp {
 pub enum SourceBytes {
     File(File),
     Remote(Arc<RemoteSource>),
+    /// Others, with these bytes in the place of those at `at`.
+    Overlaid {
+        below: Arc<SourceBytes>,
+        at: u64,
+        bytes: Vec<u8>,
+    },
 }
 
 impl SourceBytes {
@@ -165,6 +171,7 @@ impl SourceBytes {
         match self {
             Self::File(file) => file.metadata().map(|metadata| metadata.len()),
             Self::Remote(remote) => Ok(remote.length()),
+            Self::Overlaid { below, .. } => below.len(),
         }
     }
 
@@ -173,6 +180,15 @@ impl SourceBytes {
         match self {
             Self::File(file) => file.read_at(buffer, offset),
             Self::Remote(remote) => remote.read_at(buffer, offset),
+            Self::Overlaid { below, at, bytes } => {
+                let read = below.read_at(buffer, offset)?;
+                for (place, byte) in (offset..).zip(&mut buffer[..read]) {
+                    let over =
+                        place.checked_sub(*at).and_then(|place| bytes.get(usize::try_from(place).ok()?));
+                    *byte = over.copied().unwrap_or(*byte);
+                }
+                Ok(read)
+            }
         }
     }
 }

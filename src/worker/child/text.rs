@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use super::output::Output;
 use super::source::{SourceBytes, SourceReader};
 use crate::media::container::ContainerError;
-use crate::media::{Container, TextBlock, TextStep, matroska, mp4};
-use crate::text::{Cue, Packet, ass, subrip, timed_text, webvtt};
+use crate::media::{Container, TextBlock, TextFormat, TextStep, matroska, mp4};
+use crate::text::{Cue, Packet, ass, decode, subrip, timed_text, webvtt};
 use crate::timeline::Nanos;
-use crate::worker::protocol::{Failure, FailureKind, Report, TextSpec, TrackCue};
+use crate::worker::protocol::{Failure, FailureKind, Report, TextFileSpec, TextSpec, TrackCue};
 
 /// Cues are told at least this often.
 const TELL: Duration = Duration::from_millis(50);
 const TELL_CUES: usize = 256;
+/// No file of subtitles is longer.
+const MAX_FILE_BYTES: usize = 16 << 20;
 /// How long before the time that is asked for a line may begin that is still shown then.
 const LONGEST_LINE_NS: Nanos = 20_000_000_000;
 
@@ -67,6 +69,33 @@ pub fn run(source: &Arc<SourceBytes>, spec: &TextSpec, output: &Output) -> Resul
             .map_err(failed)?;
         told.tell();
     }
+    Ok(Report::TextEnd)
+}
+
+/// A whole file of subtitles. Times in it count from where the film begins for its viewers.
+pub fn read_file(source: &SourceBytes, spec: &TextFileSpec, output: &Output) -> Result<Report, Failure> {
+    let failed = |error: std::io::Error| Failure::new(FailureKind::Source, "file", error.to_string());
+    let mut bytes =
+        vec![0; usize::try_from(source.len().map_err(failed)?).unwrap_or(usize::MAX).min(MAX_FILE_BYTES)];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match source.read_at(&mut bytes[filled..], filled as u64).map_err(failed)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    let text = decode(&bytes[..filled], spec.language.as_deref());
+    let cues = match spec.format {
+        TextFormat::SubRip => subrip::read(&text),
+        TextFormat::Ass => ass::read(&text),
+        TextFormat::WebVtt => webvtt::read(&text),
+    };
+    if cues.is_empty() {
+        let message = format!("there is no line of {} in it", spec.format.codec());
+        return Err(Failure::new(FailureKind::Undecodable, "text", message));
+    }
+    let cues = cues.into_iter().map(|cue| TrackCue { track: 0, cue }).collect();
+    output.report(&Report::Cues { cues, covered: 0..Nanos::MAX });
     Ok(Report::TextEnd)
 }
 

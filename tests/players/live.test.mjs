@@ -1,0 +1,130 @@
+// The live edge in real players: whoever watches sees the same picture as everybody else, a second or two behind what is
+// being made. LIVE_SECONDS=300 has two pages of each player watch for so long, and tells how late they were.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { json, media, raw, sleep, startServer, temporary, until } from './server.mjs';
+import { browsers, serveStage } from './stage.mjs';
+
+/** The numbers in its pictures begin again after so many seconds. */
+const NAME = 'live.mp4', RATE = 25, ROUND = 40;
+/** Latest at which a page has found its place behind the edge, in seconds after it has begun to play. */
+const SETTLED = 10;
+/** No player is later than this, on the busiest machine. */
+const LATEST = 10;
+const EVERY = 1000;
+
+/** Each as its makers deliver it, but for what they leave to the page: that it comes back where it has fallen behind. */
+const PLAYERS = {
+  'Shaka, HLS': ['Shaka', 'index.m3u8', { streaming: { liveSync: { enabled: true } } }],
+  'hls.js': ['hls.js', 'index.m3u8', { maxLiveSyncPlaybackRate: 1.5 }],
+  'dash.js': ['dash.js', 'manifest.mpd', { streaming: { liveCatchup: { enabled: true } } }],
+  'Shaka, DASH': ['Shaka', 'manifest.mpd', { streaming: { liveSync: { enabled: true } } }],
+};
+
+let home, library, stage, browser;
+before(async () => {
+  home = temporary();
+  library = path.join(home, 'library');
+  fs.mkdirSync(library);
+  fs.copyFileSync(path.join(media(), NAME), path.join(library, NAME));
+  stage = await serveStage();
+  browser = await browsers.Chromium();
+}, { timeout: 240_000 });
+
+after(async () => {
+  await browser?.close();
+  await stage?.close();
+  if (home) fs.rmSync(home, { recursive: true, force: true });
+});
+
+/** A server whose only film is some seconds into its live edge. */
+async function live(run) {
+  const server = await startServer({ library });
+  try {
+    const { id } = server.files[NAME];
+    const body = JSON.stringify({ mode: 'live' });
+    const { status } = await raw(server.url, `/api/stream/${id}/start`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    assert.equal(status, 200);
+    await until('the edge moves on', 30_000, async () => await edge(server) > 5);
+    return await run(server, file => `${server.url}/live/${id}/${file}`);
+  } finally {
+    await server.stop();
+  }
+}
+
+const edge = async server => (await json(server.url, '/api/streams')).live[0].position_s;
+
+async function watch(player, address) {
+  const [name, file, settings] = PLAYERS[player];
+  const tab = await browser.open(stage.url);
+  await tab.evaluate(`start(${[name, address(file), null, null, settings].map(value => JSON.stringify(value)).join(', ')})`);
+  await until(`${player} plays`, 30_000, async () => (await tab.evaluate('state()')).events.some(({ kind }) => kind === 'playing'));
+  return { player, tab, since: Date.now(), late: [] };
+}
+
+/** How late each page is, all of them asked at one moment. */
+async function look(server, pages) {
+  const asked = Date.now();
+  const position = await edge(server);
+  const told = (asked + Date.now()) / 2;
+  const shown = await Promise.all(pages.map(({ tab }) => tab.evaluate('({ ...still(), now: Date.now(), errors })')));
+  return shown.map(({ frame, now, error, errors, ready, buffered, time }, n) => {
+    assert.equal(error, null);
+    assert.deepEqual(errors, [], `${pages[n].player} complains`);
+    const since = position + (now - told) / 1000 - frame / RATE;
+    const late = since - ROUND * Math.round((since - LATEST / 2) / ROUND);
+    return { late, ready, buffered, time };
+  });
+}
+
+/** All pages for so long; how late each was, once it had settled. */
+async function follow(server, pages, seconds) {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) {
+    const seen = await look(server, pages);
+    const settled = pages.every(({ since }) => Date.now() - since > SETTLED * 1000);
+    seen.forEach(({ late }, n) => settled && pages[n].late.push(late));
+    await sleep(EVERY);
+  }
+  for (const { player, tab, late } of pages) {
+    const { events } = await tab.evaluate('state()');
+    const begun = events.findIndex(({ kind }) => kind === 'playing');
+    const from = events[begun].wall + SETTLED;
+    const stalls = events.filter(({ kind, wall, ahead }) => ['waiting', 'seeking'].includes(kind) && wall > from && ahead < 0.1);
+    assert.deepEqual(stalls, [], `${player} waited`);
+    assert.ok(late.every(seconds => seconds > 0 && seconds < LATEST), `${player}: ${late}`);
+  }
+}
+
+const sorted = values => [...values].sort((a, b) => a - b);
+const median = values => sorted(values)[values.length >> 1];
+
+const long = Number(process.env.LIVE_SECONDS ?? 0);
+
+test('whoever watches, with whatever player, sees the same picture', { timeout: 120_000, skip: long > 0 }, () => live(async (server, address) => {
+  const pages = [];
+  for (const player of ['Shaka, HLS', 'hls.js', 'dash.js']) pages.push(await watch(player, address));
+  await follow(server, pages, SETTLED + 8);
+  // One encoder for all of them: of each rendition one head.
+  const { heads } = await json(server.url, '/api/streams');
+  const renditions = heads.map(({ rendition }) => rendition);
+  assert.deepEqual(sorted(renditions), sorted(new Set(renditions)), 'two heads of one rendition');
+  for (const { tab } of pages) await tab.close();
+}));
+
+for (const player of long > 0 ? Object.keys(PLAYERS) : []) {
+  test(`${player}: two pages, ${long} s`, { timeout: (long + 120) * 1000 }, async t => live(async (server, address) => {
+    const first = await watch(player, address);
+    await sleep(6700);
+    const pages = [first, await watch(player, address)];
+    await follow(server, pages, long);
+    const apart = pages[0].late.map((late, n) => Math.abs(late - pages[1].late[n]));
+    const all = sorted(pages.flatMap(({ late }) => late));
+    t.diagnostic(`${player}: ${median(all).toFixed(2)} s behind the edge (${all[0].toFixed(2)}–${all.at(-1).toFixed(2)}), `
+      + `two pages ${median(apart).toFixed(2)} s apart, at most ${Math.max(...apart).toFixed(2)} s, ${apart.length} looks`);
+    assert.ok(Math.max(...apart) <= 0.5, `two pages are ${Math.max(...apart)} s apart`);
+    for (const { tab } of pages) await tab.close();
+  }));
+}
