@@ -32,6 +32,7 @@ bench: packages
 verify: lint test bench
 	cd tests/players && MATRIX=all npm run matrix
 	cd tests/players && LADDER=all node --test ladder.test.mjs
+	cd tests/players && LIVE_SECONDS=300 node --test live.test.mjs
 	FAULTS=long cargo test --release --locked --test faults
 	WALK_SECONDS=600 SHARING_SECONDS=600 MUTATIONS=1000 SOAK_MINUTES=30 \
 		cargo test --release --locked --test service -- --test-threads=1 --nocapture

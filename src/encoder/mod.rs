@@ -4,6 +4,7 @@
 mod actor;
 mod error;
 pub mod head;
+mod images;
 mod playhead;
 pub mod room;
 mod service;

@@ -10,11 +10,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::actor::{self, Command, Handle};
 use super::error::StreamError;
+use super::images::Images;
 use super::room::Room;
 use super::state::{RenditionIndex, Ticket};
 use super::telemetry::Telemetry;
 use super::text::Texts;
-use super::types::{HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart};
+use super::types::{
+    HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart, Whole,
+};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
 use crate::library::{Libraries, LibraryError};
@@ -82,6 +85,7 @@ pub struct Shared {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) room: Room,
     texts: Texts,
+    images: Images,
     catalogue: Catalogue,
     profiles: RwLock<Arc<Vec<Resolved>>>,
     /// Files being opened.
@@ -177,6 +181,7 @@ impl Encoders {
             telemetry,
             room,
             texts,
+            images: Images::default(),
             catalogue,
             profiles,
             opening,
@@ -290,6 +295,26 @@ impl Encoders {
             TextPart::All => webvtt::whole(&cues),
             TextPart::Segment { origin, .. } => webvtt::segment(&cues, time, origin),
         })
+    }
+
+    /// A sheet of small pictures. Waits until it is made.
+    pub async fn sheet(&self, file: FileId, rendition: &str, sheet: u32) -> Result<Whole, StreamError> {
+        let presentation = self.encoder(file).await?.presentation.clone();
+        let images = presentation.images.as_ref().filter(|known| *known.id.0 == *rendition);
+        let images = images.ok_or_else(|| StreamError::no_rendition(file, rendition, presentation.ids()))?;
+        if sheet >= images.sheet_count() {
+            let (rendition, count) = (rendition.to_owned(), images.sheet_count());
+            return Err(StreamError::BeyondEnd { rendition, segment: sheet, count });
+        }
+        let key = StoreKey { file, rendition: images.id.0.clone(), segment: Some(sheet) };
+        if let Some(read) = self.shared.store.read(&key).await {
+            return Ok(Whole::from(&read.piece));
+        }
+        let record =
+            self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
+        let shared = &self.shared;
+        let made = shared.images.make(shared, key, &record, &presentation.info, images, sheet).await?;
+        Ok(Whole::new(vec![made]))
     }
 
     async fn find(

@@ -56,6 +56,12 @@ pub trait Streams: Send + Sync + 'static {
         rendition: &'a str,
         part: TextPart,
     ) -> BoxFuture<'a, Result<String, StreamError>>;
+    fn sheet<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        sheet: u32,
+    ) -> BoxFuture<'a, Result<Whole, StreamError>>;
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>>;
     fn stop(&self, file: FileId, purge: bool) -> BoxFuture<'_, Result<StopReport, StreamError>>;
     fn heads(&self) -> Vec<HeadStatus>;
@@ -107,6 +113,15 @@ impl Streams for Encoders {
         part: TextPart,
     ) -> BoxFuture<'a, Result<String, StreamError>> {
         Box::pin(self.text(file, rendition, part))
+    }
+
+    fn sheet<'a>(
+        &'a self,
+        file: FileId,
+        rendition: &'a str,
+        sheet: u32,
+    ) -> BoxFuture<'a, Result<Whole, StreamError>> {
+        Box::pin(self.sheet(file, rendition, sheet))
     }
 
     fn start(&self, file: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {

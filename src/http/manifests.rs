@@ -37,6 +37,9 @@ pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     if let Some(text) = presentation.text(rendition) {
         return Ok(print(call, HLS, playlist::text_playlist(text)).await);
     }
+    if let Some(images) = presentation.images.as_ref().filter(|images| *images.id.0 == *rendition) {
+        return Ok(print(call, HLS, playlist::image_playlist(images)).await);
+    }
     let rendition = find(&presentation, file, rendition)?;
     Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
 }
@@ -61,9 +64,7 @@ pub fn find<'a>(
     if let Some(found) = presentation.renditions().find(|rendition| &*rendition.id.0 == name) {
         return Ok(found);
     }
-    let texts = presentation.text.iter().map(|known| &known.id);
-    let known = presentation.renditions().map(|known| &known.id).chain(texts);
-    Err(StreamError::no_rendition(file, name, known))
+    Err(StreamError::no_rendition(file, name, presentation.ids()))
 }
 
 pub fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {

@@ -31,6 +31,8 @@ pub struct Patience {
 
 pub const PATIENCE: Patience = Patience { headers: Duration::from_secs(3), whole: Duration::from_secs(60) };
 
+const JPEG: &str = "image/jpeg";
+
 pub async fn init(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     let bytes = call.context.encoders.init(file, rendition).await?;
     sized(call.headers, content_type(rendition), &Whole::new(vec![bytes]))
@@ -82,6 +84,16 @@ pub async fn part(call: &Call<'_>, file: FileId, rendition: &str, n: u32, part: 
         return Err(beyond());
     }
     sized(call.headers, content_type(rendition), &Whole::new(pieces))
+}
+
+/// A sheet of small pictures.
+pub async fn sheet(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
+    if call.head {
+        return Ok(untold(JPEG));
+    }
+    let made = tokio::time::timeout(PATIENCE.whole, call.context.encoders.sheet(file, rendition, n)).await;
+    let whole = made.map_err(|_| Problem::new(Kind::NotYet, "The pictures are not made yet."))??;
+    sized(call.headers, JPEG, &whole)
 }
 
 /// Audio renditions are named `a…`, video `v…`.

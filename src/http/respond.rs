@@ -143,6 +143,7 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         }
         Route::Text(file, rendition) => manifests::text(&call, *file, rendition, TextPart::All).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
+        Route::Sheet(file, rendition, n) => media::sheet(&call, *file, rendition, *n).await,
         Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,
         Route::LiveIndex(file) => live::index(&call, *file).await,
         Route::LivePlaylist(file, rendition) => live::playlist(&call, *file, rendition).await,

@@ -36,6 +36,8 @@ pub enum Route {
     TextSegment(FileId, String, u32),
     /// A text as one file.
     Text(FileId, String),
+    /// A sheet of small pictures.
+    Sheet(FileId, String, u32),
     LiveIndex(FileId),
     LivePlaylist(FileId, String),
     LiveManifest(FileId),
@@ -105,6 +107,10 @@ impl Route {
                 let segment = number(text.strip_suffix(".vtt")?)?;
                 Self::TextSegment(id.parse().ok()?, rendition(name)?, segment)
             }
+            ["media", id, name, sheet] if sheet.ends_with(".jpg") => {
+                let n = number(sheet.strip_suffix(".jpg")?)?;
+                Self::Sheet(id.parse().ok()?, rendition(name)?, n)
+            }
             ["media", id, name, media] => {
                 let (id, rendition) = (id.parse().ok()?, rendition(name)?);
                 match media.strip_suffix(".m4s")?.split_once('.') {
@@ -159,6 +165,7 @@ impl Route {
             Self::Part(..) => "/media/{id}/{rendition}/{n}.{part}.m4s",
             Self::TextSegment(..) => "/media/{id}/{rendition}/{n}.vtt",
             Self::Text(..) => "/media/{id}/{rendition}/all.vtt",
+            Self::Sheet(..) => "/media/{id}/{rendition}/{n}.jpg",
             Self::LiveIndex(_) => "/live/{id}/index.m3u8",
             Self::LivePlaylist(..) => "/live/{id}/{rendition}/index.m3u8",
             Self::LiveManifest(_) => "/live/{id}/manifest.mpd",
@@ -193,6 +200,7 @@ impl Route {
             | Self::Part(..)
             | Self::TextSegment(..)
             | Self::Text(..)
+            | Self::Sheet(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -221,6 +229,7 @@ impl Route {
             | Self::Part(..)
             | Self::TextSegment(..)
             | Self::Text(..)
+            | Self::Sheet(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -255,6 +264,7 @@ impl Route {
             | Self::Part(..)
             | Self::TextSegment(..)
             | Self::Text(..)
+            | Self::Sheet(..)
             | Self::TransportPlaylist(..)
             | Self::TransportSegment(..)
             | Self::TransportText(..) => Cache::Immutable,
@@ -296,6 +306,7 @@ impl Route {
             | Self::Part(..)
             | Self::TextSegment(..)
             | Self::Text(..)
+            | Self::Sheet(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)
@@ -349,6 +360,7 @@ impl Route {
             | Self::Part(..)
             | Self::TextSegment(..)
             | Self::Text(..)
+            | Self::Sheet(..)
             | Self::LiveIndex(_)
             | Self::LivePlaylist(..)
             | Self::LiveManifest(_)

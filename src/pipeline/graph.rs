@@ -22,34 +22,40 @@ pub struct AudioGraph {
     pub delay: u32,
 }
 
+/// From the coded stream to raw pictures of this size, as a viewer sees them; `None` when the profile lacks the decoder.
+pub fn pictures(profile: &Resolved, track: &VideoTrack, (width, height): (u32, u32)) -> Option<String> {
+    let mut stages = vec![profile.decode.get(&track.codec)?.clone()];
+    if track.interlaced {
+        stages.push(profile.deinterlace.clone()?);
+    }
+    if track.rotation != 0 {
+        stages.push(profile.rotate.clone()?);
+    }
+    stages.push(profile.scale.clone());
+    let direction = match track.rotation {
+        90 => "90r",
+        180 => "180",
+        270 => "90l",
+        _ => "identity",
+    };
+    let values =
+        [("width", width.to_string()), ("height", height.to_string()), ("direction", direction.to_owned())];
+    Some(fill(&stages.join(" ! "), &values))
+}
+
 impl VideoGraph {
     /// `None` when the profile lacks the track's decoder or the form's encoder.
     pub fn new(profile: &Resolved, track: &VideoTrack, form: &VideoForm) -> Option<Self> {
-        let mut stages = vec![profile.decode.get(&track.codec)?.clone()];
-        if track.interlaced {
-            stages.push(profile.deinterlace.clone()?);
-        }
-        if track.rotation != 0 {
-            stages.push(profile.rotate.clone()?);
-        }
-        stages.push(profile.scale.clone());
-        let direction = match track.rotation {
-            90 => "90r",
-            180 => "180",
-            270 => "90l",
-            _ => "identity",
-        };
         let values = [
             ("width", form.width.to_string()),
             ("height", form.height.to_string()),
             ("kbps", form.kbps.to_string()),
             ("bps", (u64::from(form.kbps) * 1000).to_string()),
             ("level", encoder_level(form)),
-            ("direction", direction.to_owned()),
         ];
         Some(Self {
             profile: profile.name.clone(),
-            decode: fill(&stages.join(" ! "), &values),
+            decode: pictures(profile, track, (form.width, form.height))?,
             encode: fill(&profile.encode.get(&form.codec)?.text, &values),
         })
     }

@@ -5,6 +5,6 @@ pub mod graph;
 pub mod profile;
 pub mod set;
 
-pub use graph::{AudioGraph, VideoGraph};
+pub use graph::{AudioGraph, VideoGraph, pictures};
 pub use profile::{Profile, ProfileError, ProfileKind};
 pub use set::{ProfileSet, Resolved};

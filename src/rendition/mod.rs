@@ -4,6 +4,7 @@
 
 mod audio;
 mod h264;
+mod images;
 mod label;
 mod plan;
 pub mod presentation;
@@ -15,6 +16,7 @@ mod version;
 mod video;
 
 pub use audio::{audio_entry, lattice};
+pub use images::ImageRendition;
 pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
 pub use transport::{Transport, stream};

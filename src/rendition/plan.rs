@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::presentation::{Presentation, Rendition};
-use super::{audio, text, video};
+use super::{ImageRendition, audio, text, video};
 use crate::media::{KeyframeIndex, MediaInfo};
 use crate::timeline::{CutList, CutTargets, FragmentRule};
 
@@ -79,5 +79,7 @@ pub fn plan(
     let text = text::renditions(info, &[], &grid.cuts, settings.content_version);
     let ends = video.iter().chain(&audio).map(|rendition: &Arc<Rendition>| rendition.cuts.end_ns());
     let duration_ns = ends.max().unwrap_or(info.duration_ns).max(info.duration_ns);
-    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, grid: grid.cuts, reasons })
+    let shown = info.video.first().filter(|track| (settings.decodes)(&track.codec));
+    let images = shown.map(|track| ImageRendition::plan(track, index, duration_ns, settings.content_version));
+    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, images, grid: grid.cuts, reasons })
 }

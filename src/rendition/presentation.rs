@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::images::ImageRendition;
 use crate::media::{Colour, Disposition, MediaInfo, TextFile};
 use crate::timeline::{CutList, FragmentRule, FrameRate, Nanos, SegmentIndex, nanos_from_ticks};
 
@@ -41,6 +42,8 @@ pub struct Presentation {
     pub audio: Vec<Arc<Rendition>>,
     /// In the file's order, then those of files beside it.
     pub text: Vec<Arc<TextRendition>>,
+    /// Small pictures to seek by, where there is a picture that can be decoded.
+    pub images: Option<Arc<ImageRendition>>,
     /// How text is cut.
     pub grid: CutList,
     /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
@@ -55,6 +58,13 @@ impl Presentation {
 
     pub fn text(&self, id: &str) -> Option<&Arc<TextRendition>> {
         self.text.iter().find(|rendition| *rendition.id.0 == *id)
+    }
+
+    /// Everything that has an address.
+    pub fn ids(&self) -> impl Iterator<Item = &RenditionId> {
+        let media = self.renditions().map(|known| &known.id);
+        let text = self.text.iter().map(|known| &known.id);
+        media.chain(text).chain(self.images.iter().map(|known| &known.id))
     }
 
     pub fn rendition(&self, id: &RenditionId) -> Option<&Arc<Rendition>> {

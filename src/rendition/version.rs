@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::images::ImageRendition;
 use super::presentation::{RenditionId, RenditionMedia, TextForm};
 use crate::timeline::{CutList, FragmentRule};
 
@@ -15,6 +16,9 @@ const VERSION_BYTES: usize = 6;
 
 /// Raised when this program makes other text from the same lines.
 const TEXT_FORMAT: u32 = 1;
+
+/// Raised when this program makes other pictures of the same film.
+const IMAGE_FORMAT: u32 = 1;
 
 pub fn rendition_id(
     kind: &str,
@@ -46,6 +50,22 @@ pub fn text_id(kind: &str, content_version: &str, form: &TextForm, cuts: &CutLis
     hash.update(form.codec.as_bytes());
     hash.update(cuts.timescale.to_le_bytes());
     cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
+    finish(kind, hash)
+}
+
+/// Of images that have no id yet.
+pub fn image_id(kind: &str, content_version: &str, images: &ImageRendition) -> RenditionId {
+    let mut hash = Sha256::new();
+    hash.update(IMAGE_FORMAT.to_le_bytes());
+    hash.update(content_version.as_bytes());
+    hash.update([0]);
+    let ImageRendition { id: _, tile, columns, rows, tile_ns, duration_ns, times, keyframes: _ } = images;
+    for number in [tile.0, tile.1, *columns, *rows] {
+        hash.update(number.to_le_bytes());
+    }
+    for time in [tile_ns, duration_ns].into_iter().chain(times) {
+        hash.update(time.to_le_bytes());
+    }
     finish(kind, hash)
 }
 

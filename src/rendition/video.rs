@@ -246,7 +246,7 @@ fn sdr_colour(track: &VideoTrack) -> Colour {
 }
 
 /// Size on the screen in square pixels, both even: sample aspect widens, rotation swaps.
-fn display_size(track: &VideoTrack) -> (u32, u32) {
+pub(super) fn display_size(track: &VideoTrack) -> (u32, u32) {
     let (num, den) = track.sample_aspect;
     let wide = u64::from(track.width) * u64::from(num) / u64::from(den.max(1));
     let (width, height) = (even(wide.clamp(2, 16_384) as u32), even(track.height));

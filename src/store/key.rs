@@ -1,6 +1,6 @@
 //! What a stored piece is called, in memory and on the disk: `<file id>/<rendition id>/<n>.m4s` and `init.mp4`.
-//! A rendition's id carries its version, so nothing stored is ever stale: what is superseded is simply no longer
-//! asked for, and ages out.
+//! Sheets of images are pieces like segments. A rendition's id carries its version, so nothing stored is ever stale: what
+//! is superseded is simply no longer asked for, and ages out.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

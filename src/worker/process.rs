@@ -304,6 +304,7 @@ impl Worker {
                     report => return Ok(report),
                 },
                 Some(Frame::Fragment(fragment)) => return Ok(Report::Fragment(fragment)),
+                Some(Frame::Image(image)) => return Ok(Report::Image(image)),
                 Some(Frame::Answer(_)) => {
                     return Err(WorkerError::Protocol("an answer nobody asked for".into()));
                 }

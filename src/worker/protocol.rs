@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::sandbox::{Attempt, SandboxStatus};
@@ -32,6 +33,8 @@ pub enum Request {
     Text(TextSpec),
     /// Read a file of subtitles. Answered as [`Request::Text`] is, of one track. Carries a descriptor.
     TextFile(TextFileSpec),
+    /// Make a sheet of small pictures. Answered by [`Report::Image`]. Carries a descriptor.
+    Images(ImagesSpec),
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
@@ -83,6 +86,23 @@ pub struct TextInput {
     pub number: TrackNumber,
     /// As in `TextTrack::codec`.
     pub codec: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImagesSpec {
+    pub input: Input,
+    /// Launch text from the coded stream to raw frames of the tile's size.
+    pub decode: String,
+    /// Width and height in pixels, both even.
+    pub tile: (u32, u32),
+    pub columns: u32,
+    pub rows: u32,
+    /// From the origin; one picture each, row by row.
+    pub times: Vec<Nanos>,
+    /// These are the times of keyframes.
+    pub keyframes: bool,
+    /// How long the sheet may be.
+    pub max_bytes: u32,
 }
 
 /// A line of the track at this place in [`TextSpec::tracks`].
@@ -215,6 +235,9 @@ pub enum Report {
     /// Never on the wire as JSON.
     #[serde(skip)]
     Fragment(Fragment),
+    /// JPEG. Never on the wire as JSON.
+    #[serde(skip)]
+    Image(Bytes),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -19,6 +19,7 @@ use crate::timeline::SegmentIndex;
 const TAG_JSON: u8 = 0;
 const TAG_FRAGMENT: u8 = 1;
 const TAG_ANSWER: u8 = 2;
+const TAG_IMAGE: u8 = 3;
 /// A fragment is a fraction of a second of video; a request at most a cut list of a very long film.
 pub const MAX_FRAME_BYTES: usize = 256 << 20;
 const FRAGMENT_HEADER: usize = 4 + 4 + 8 + 8 + 1;
@@ -29,6 +30,7 @@ pub enum Frame {
     Json(Vec<u8>),
     Fragment(Fragment),
     Answer(ReadAnswer),
+    Image(Bytes),
 }
 
 /// What came of a read of a remote source: its bytes, or why there are none.
@@ -73,6 +75,10 @@ pub fn answer_frame(answer: &ReadAnswer) -> Vec<u8> {
     frame(TAG_ANSWER, &[&answer.id.to_le_bytes(), &[u8::from(answer.outcome.is_ok())], body])
 }
 
+pub fn image_frame(image: &[u8]) -> Vec<u8> {
+    frame(TAG_IMAGE, &[image])
+}
+
 fn frame(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(4 + length);
@@ -105,6 +111,7 @@ pub fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, WireError> {
         TAG_JSON => Ok(Some(Frame::Json(body.to_vec()))),
         TAG_FRAGMENT => parse_fragment(body).map(|fragment| Some(Frame::Fragment(fragment))),
         TAG_ANSWER => parse_answer(body).map(|answer| Some(Frame::Answer(answer))),
+        TAG_IMAGE => Ok(Some(Frame::Image(Bytes::copy_from_slice(body)))),
         tag => Err(WireError::Malformed(format!("unknown tag {tag}"))),
     }
 }
@@ -214,6 +221,12 @@ mod tests {
             assert!(matches!(take_frame(&mut buffer), Ok(Some(Frame::Answer(got))) if got == answer));
         }
         assert!(take_frame(&mut vec![3, 0, 0, 0, TAG_ANSWER, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn an_image_crosses_the_socket_as_it_is() {
+        let mut buffer = image_frame(b"jpeg");
+        assert!(matches!(take_frame(&mut buffer), Ok(Some(Frame::Image(image))) if *image == *b"jpeg"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalogue::testing;
+use crate::manifest::examples;
 use crate::media::Disposition;
 use crate::rendition::{
     AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
@@ -59,6 +60,7 @@ pub fn film() -> Presentation {
         video: vec![rendition(VIDEO, video_cuts, RenditionMedia::Video(picture))],
         audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
         text: Vec::new(),
+        images: Some(Arc::new(examples::images(400_400_000_000))),
         grid: CutList { timescale: 1, boundaries: vec![0, 400], independent: true },
         reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
     }

@@ -189,6 +189,17 @@ impl Streams for FakeStreams {
         Box::pin(async move { self.fail().map(|()| format!("{part:?} of {rendition}")) })
     }
 
+    fn sheet<'a>(
+        &'a self,
+        _: FileId,
+        rendition: &'a str,
+        sheet: u32,
+    ) -> BoxFuture<'a, Result<Whole, StreamError>> {
+        Box::pin(async move {
+            self.fail().map(|()| Whole::new(vec![format!("sheet {sheet} of {rendition}").into()]))
+        })
+    }
+
     fn start(&self, _: FileId, options: StartOptions) -> BoxFuture<'_, Result<Started, StreamError>> {
         self.started.lock().unwrap().push(options);
         let first_fragment = options.wait.then_some(Duration::from_millis(250));

@@ -7,6 +7,8 @@ const ROLE: &str = "urn:mpeg:dash:role:2011";
 const AUDIO_PURPOSE: &str = "urn:tva:metadata:cs:AudioPurposeCS:2007";
 const FOR_THE_VISUALLY_IMPAIRED: &str = "1";
 const FOR_THE_HARD_OF_HEARING: &str = "2";
+/// DASH-IF IOP 4.3 section 6.2.6.
+const THUMBNAIL_TILE: &str = "http://dashif.org/guidelines/thumbnail_tile";
 /// ISO/IEC 23001-8 and 23091 code points.
 const CHANNELS: &str = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
 const PRIMARIES: &str = "urn:mpeg:mpegB:cicp:ColourPrimaries";
@@ -67,6 +69,12 @@ pub fn high_dynamic_range(document: &mut Document, colour: &Colour) -> Written {
         write(document, element, scheme, &value.to_string())?;
     }
     Ok(())
+}
+
+/// "The value shall be set to [...] the number of horizontal tiles [...] and vertical tiles": essential, since a client
+/// that does not know it would show the whole sheet.
+pub fn thumbnail_tile(document: &mut Document, columns: u32, rows: u32) -> Written {
+    write(document, "EssentialProperty", THUMBNAIL_TILE, &format!("{columns}x{rows}"))
 }
 
 fn write(document: &mut Document, element: &str, scheme: &str, value: &str) -> Written {

@@ -7,6 +7,7 @@
 mod adaptation_set;
 mod audio_adaptation_set;
 mod descriptor;
+mod image_adaptation_set;
 mod live;
 mod mpd;
 mod period;
@@ -24,6 +25,9 @@ use std::io;
 use quick_xml::Writer;
 
 use crate::manifest::LiveEdge;
+use crate::manifest::audio_track::AudioTrack;
+use crate::manifest::text_track::TextTrack;
+use crate::rendition::{ImageRendition, Rendition};
 pub use mpd::{live_mpd, mpd};
 
 /// What every element is printed for.
@@ -33,6 +37,15 @@ struct Scope<'a> {
     file: &'a str,
     /// `None` for the whole file.
     edge: Option<&'a LiveEdge>,
+}
+
+/// What there is to describe.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    videos: &'a [&'a Rendition],
+    tracks: &'a [AudioTrack<'a>],
+    texts: &'a [TextTrack<'a>],
+    images: Option<&'a ImageRendition>,
 }
 
 /// The document as it grows. Writing to memory does not fail; the `Result` is the writer's signature.

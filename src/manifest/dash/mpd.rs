@@ -3,11 +3,11 @@
 use quick_xml::events::{BytesDecl, Event};
 
 use super::xs_duration::XsDuration;
-use super::{Document, Scope, Written, live, period};
+use super::{Content, Document, Scope, Written, live, period};
 use crate::manifest::audio_track::AudioTrack;
 use crate::manifest::text_track::TextTrack;
 use crate::manifest::{CopySelection, LiveEdge};
-use crate::rendition::{Presentation, Rendition};
+use crate::rendition::Presentation;
 use crate::timeline::{NANOS_PER_SECOND, nanos_from_ticks};
 
 const NAMESPACE: &str = "urn:mpeg:dash:schema:mpd:2011";
@@ -38,26 +38,26 @@ fn print(presentation: &Presentation, scope: Scope<'_>, copy: CopySelection) -> 
     let whole = XsDuration::floor(presentation.duration_ns, NANOS_PER_SECOND as u32);
     // A whole file of text cannot keep up with an edge.
     let texts = if scope.edge.is_none() { TextTrack::all(presentation) } else { Vec::new() };
-    match write(&mut document, whole, &videos, (&tracks, &texts), scope) {
+    // Nor do sheets of pictures that stand for a minute each.
+    let images = presentation.images.as_deref().filter(|_| scope.edge.is_none());
+    let content = Content { videos: &videos, tracks: &tracks, texts: &texts, images };
+    match write(&mut document, whole, content, scope) {
         Ok(()) => String::from_utf8_lossy(&document.into_inner()).into_owned(),
         Err(error) => unreachable!("memory takes every byte: {error}"),
     }
 }
 
-fn write(
-    document: &mut Document,
-    whole: XsDuration,
-    videos: &[&Rendition],
-    (tracks, texts): (&[AudioTrack], &[TextTrack]),
-    scope: Scope<'_>,
-) -> Written {
+fn write(document: &mut Document, whole: XsDuration, content: Content<'_>, scope: Scope<'_>) -> Written {
+    let Content { videos, tracks, .. } = content;
     let of_tracks = tracks.iter().flat_map(|track| &track.renditions).map(|entry| entry.rendition);
     let cuts = || videos.iter().copied().chain(of_tracks.clone()).map(|rendition| &rendition.cuts);
     // "@mediaPresentationDuration [...] shall be present when neither the attribute MPD@minimumUpdatePeriod
     // nor the Period@duration of the last Period is present." What is listed decides, not what the container
     // says.
     let end = cuts().map(|cuts| XsDuration::floor(cuts.end(), cuts.timescale)).max().unwrap_or(whole);
-    let longest = cuts().map(|cuts| XsDuration::ceil(cuts.longest_ticks(), cuts.timescale)).max();
+    let longest = cuts().map(|cuts| XsDuration::ceil(cuts.longest_ticks(), cuts.timescale));
+    let sheet = content.images.map(|images| XsDuration::ceil(images.sheet_ns(), NANOS_PER_SECOND as u32));
+    let longest = longest.chain(sheet).max();
 
     document.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let mut element = document.create_element("MPD").with_attribute(("xmlns", NAMESPACE));
@@ -92,7 +92,7 @@ fn write(
         if scope.edge.is_some() {
             live::service_description(document)?;
         }
-        period::write(document, videos, tracks, texts, scope)?;
+        period::write(document, content, scope)?;
         if scope.edge.is_some() {
             live::utc_timing(document)?;
         }

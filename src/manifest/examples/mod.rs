@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::manifest::{ClockPoint, LiveEdge};
 use crate::media::{Colour, Container, Disposition, Hdr, Keyframe, MediaInfo};
 use crate::rendition::{
-    Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition, TextSource,
-    VideoForm,
+    Bandwidth, ImageRendition, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition,
+    TextSource, VideoForm,
 };
 use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
@@ -54,7 +54,17 @@ pub fn two_languages() -> Presentation {
     video.extend(ladder());
     let audio =
         vec![encoded_audio(0, "Deutsch", Some("de"), false), encoded_audio(1, "English", Some("en"), true)];
-    presentation(video, audio)
+    let mut film = presentation(video, audio);
+    film.images = Some(Arc::new(images(film.duration_ns)));
+    film
+}
+
+/// A sheet of a minute and what is left, in 16:9.
+pub fn images(duration_ns: Nanos) -> ImageRendition {
+    let tile_ns = 4 * NANOS_PER_SECOND;
+    let times = (0..duration_ns).step_by(tile_ns as usize).collect();
+    let id = RenditionId("i134-0123456789ab".into());
+    ImageRendition { id, tile: (240, 134), columns: 3, rows: 5, tile_ns, duration_ns, times, keyframes: true }
 }
 
 /// HEVC with HDR10, nothing but the copy, Opus sound with an AAC form beside it.
@@ -198,6 +208,7 @@ fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
         video: video.into_iter().map(Arc::new).collect(),
         audio: audio.into_iter().map(Arc::new).collect(),
         text: Vec::new(),
+        images: None,
         grid: CutList::by_time(0, duration_ns.max(1), TARGETS),
         reasons: BTreeMap::new(),
     }

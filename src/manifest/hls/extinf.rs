@@ -1,6 +1,6 @@
 //! `EXTINF` and the segment's URI, RFC 8216 section 4.3.2.1.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
 use crate::timeline::{CutList, Rounding, SegmentIndex, rescale};
 
@@ -58,7 +58,13 @@ pub fn write(out: &mut String, duration: SegmentMicros, segment: SegmentIndex) {
 }
 
 pub fn write_at(out: &mut String, duration: SegmentMicros, address: impl Display) {
-    out.push_str(&format!("#EXTINF:{duration},\n{address}\n"));
+    write_duration(out, duration);
+    let _infallible = writeln!(out, "{address}");
+}
+
+/// Its line alone: more tags of the segment follow.
+pub fn write_duration(out: &mut String, duration: SegmentMicros) {
+    let _infallible = writeln!(out, "#EXTINF:{duration},");
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod ext_x_map;
 mod ext_x_media;
 mod ext_x_stream_inf;
 mod extinf;
+mod image_playlist;
 mod live_playlist;
 mod media_playlist;
 mod media_playlist_tags;
@@ -18,6 +19,7 @@ mod multivariant_playlist;
 mod tests;
 mod transport_playlists;
 
+pub use image_playlist::image_playlist;
 pub use live_playlist::{LiveRendition, live_playlist, live_text_playlist};
 pub use media_playlist::{media_playlist, text_playlist};
 pub use multivariant_playlist::{live_multivariant, live_renditions, multivariant};

@@ -2,7 +2,7 @@
 
 use super::audio_group::AudioGroup;
 use super::ext_x_stream_inf::Variant;
-use super::{basic_tags, ext_x_media};
+use super::{basic_tags, ext_x_media, image_playlist};
 use crate::manifest::CopySelection;
 use crate::manifest::audio_track::AudioTrack;
 use crate::manifest::text_track::TextTrack;
@@ -11,9 +11,12 @@ use crate::rendition::{Presentation, Rendition, RenditionId};
 /// Served as `/hls/{file}/index.m3u8`. One variant per video and audio group: the copy first, then the rungs
 /// from high to low, each with the AAC group first.
 pub fn multivariant(presentation: &Presentation, file: &str, copy: CopySelection) -> String {
-    print(presentation, copy, &TextTrack::all(presentation), |id| {
-        format!("../../media/{file}/{id}/index.m3u8")
-    })
+    let address = |id: &RenditionId| format!("../../media/{file}/{id}/index.m3u8");
+    let mut out = print(presentation, copy, &TextTrack::all(presentation), address);
+    if let Some(images) = &presentation.images {
+        image_playlist::write_stream_inf(&mut out, images, &address(&images.id));
+    }
+    out
 }
 
 /// Served as `/live/{file}/index.m3u8`: the encoded forms, whose cuts are fine enough for the edge.

@@ -4,7 +4,7 @@ use quick_m3u8::config::ParsingOptions;
 use quick_m3u8::tag::{KnownTag, hls as tags};
 use quick_m3u8::{HlsLine, Reader};
 
-use super::{media_playlist, multivariant};
+use super::{image_playlist, media_playlist, multivariant};
 use crate::manifest::golden::{self, FILE};
 use crate::manifest::{CopySelection, examples};
 
@@ -22,6 +22,10 @@ fn media_playlists() {
         for rendition in [presentation.video.first(), presentation.audio.first()].into_iter().flatten() {
             let kind = rendition.id.kind();
             golden::check(&format!("{name}.{kind}.m3u8"), &media_playlist(rendition));
+        }
+        if let Some(images) = &presentation.images {
+            let kind = images.id.kind();
+            golden::check(&format!("{name}.{kind}.m3u8"), &image_playlist(images));
         }
     }
 }
@@ -56,6 +60,7 @@ fn a_parser_reads_every_variant_and_every_member_of_a_group() {
                 }
                 HlsLine::KnownTag(_) => {}
                 HlsLine::Uri(_) => addresses += 1,
+                HlsLine::UnknownTag(tag) => assert_eq!(tag.name(), "-X-IMAGE-STREAM-INF", "{name}"),
                 other => panic!("{name}: {other:?}"),
             }
         }

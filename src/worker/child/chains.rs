@@ -53,7 +53,7 @@ impl Chains {
     }
 
     pub fn start(&self, input: &Input, from_ns: Option<Nanos>) -> Result<(), Failure> {
-        demux::start(&self.pipeline, &self.demuxer, input, &self.branch, from_ns)
+        demux::start(&self.pipeline, &self.demuxer, input, &self.branch, from_ns).map(|_| ())
     }
 
     /// Feeds the second chain from the first in a thread of its own, while `make` takes what comes out; stops the

@@ -34,6 +34,12 @@ pub fn demuxer_name(container: Container) -> &'static str {
 /// job.
 pub struct Pipeline(gst::Pipeline);
 
+impl Pipeline {
+    pub fn new() -> Self {
+        Self(gst::Pipeline::new())
+    }
+}
+
 impl Deref for Pipeline {
     type Target = gst::Pipeline;
 
@@ -73,7 +79,7 @@ pub fn open_track(input: &Input, file: Arc<SourceBytes>) -> Result<(Pipeline, gs
 
 /// The same for whatever is in the file.
 pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
-    let pipeline = Pipeline(gst::Pipeline::new());
+    let pipeline = Pipeline::new();
     let source = PositionedSource::new(file);
     let name = demuxer_name(container);
     let demuxer =
@@ -128,9 +134,11 @@ struct ArrivalState {
     ended: bool,
     no_more_pads: bool,
     link_error: Option<String>,
-    /// What turns a PTS into the time that the demuxer's seeks understand.
-    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    segment: SeekClock,
 }
+
+/// What turns a PTS into the time that the demuxer's seeks understand.
+pub type SeekClock = Option<gst::FormattedSegment<gst::ClockTime>>;
 
 /// Links the wanted track to `branch`, starts the pipeline and, when `from_ns` is given, positions it at the
 /// last keyframe at or before that time from the origin. Packets flow when this returns, or the end does, of a track
@@ -141,7 +149,7 @@ pub fn start(
     input: &Input,
     branch: &gst::Element,
     from_ns: Option<Nanos>,
-) -> Result<(), Failure> {
+) -> Result<SeekClock, Failure> {
     let arrival = Arc::new(Arrival::default());
     watch_pads(demuxer, input, branch, &arrival);
     pipeline.set_state(gst::State::Playing).map_err(|e| start_failure(pipeline, &e))?;
@@ -152,7 +160,7 @@ pub fn start(
         seek(demuxer, input, segment.as_ref(), from_ns);
     }
     pad.remove_probe(probe);
-    Ok(())
+    Ok(segment)
 }
 
 fn start_failure(pipeline: &gst::Pipeline, error: &gst::StateChangeError) -> Failure {
@@ -221,7 +229,7 @@ fn is_wanted(input: &Input, pad: &gst::Pad) -> bool {
     of_kind && track_number(input.container, pad) == Some(input.track)
 }
 
-type Arrived = (gst::Pad, gst::PadProbeId, Option<gst::FormattedSegment<gst::ClockTime>>);
+type Arrived = (gst::Pad, gst::PadProbeId, SeekClock);
 
 fn await_packet(pipeline: &gst::Pipeline, input: &Input, arrival: &Arrival) -> Result<Arrived, Failure> {
     let deadline = Instant::now() + TRACK_DEADLINE;
@@ -259,7 +267,7 @@ const LINK_CHECK: gst::PadLinkCheck = gst::PadLinkCheck::HIERARCHY;
 
 /// Sends the seek to the demuxer. One that is refused leaves the source at its start: the head then reads its
 /// way to the cut.
-fn seek(
+pub fn seek(
     demuxer: &gst::Element,
     input: &Input,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,

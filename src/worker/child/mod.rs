@@ -8,6 +8,7 @@ mod encode_audio;
 mod encode_video;
 mod failure;
 mod gate;
+mod images;
 mod output;
 mod parameter_sets;
 mod probe;
@@ -96,8 +97,8 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
                     job => start(job, source_of(&mut descriptors, remote.as_ref()), &output, &gate),
                 },
                 Frame::Answer(answer) => remote.iter().for_each(|remote| remote.answer(answer.clone())),
-                Frame::Fragment(_) => {
-                    return Err(WireError::Malformed("a fragment came from the server".into()));
+                Frame::Fragment(_) | Frame::Image(_) => {
+                    return Err(WireError::Malformed("media came from the server".into()));
                 }
             }
         }
@@ -156,6 +157,10 @@ fn perform(
             .map(|scanned| Report::Scanned { index: Box::new(scanned.index) }),
         Request::Text(spec) => text(&source()?, &spec, output),
         Request::TextFile(spec) => text::read_file(&*source()?, &spec, output),
+        Request::Images(spec) => {
+            give_signs_of_life(output.clone());
+            images::run(source()?, &spec)
+        }
         Request::Head(spec) => head(&source()?, *spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } | Request::Remote { .. } => {

@@ -22,7 +22,11 @@ impl Output {
     }
 
     pub fn report(&self, report: &Report) {
-        self.write(&wire::json_frame(report));
+        match report {
+            Report::Fragment(fragment) => self.write(&wire::fragment_frame(fragment)),
+            Report::Image(image) => self.write(&wire::image_frame(image)),
+            other => self.write(&wire::json_frame(other)),
+        }
     }
 
     fn write(&self, bytes: &[u8]) {
