@@ -95,7 +95,8 @@ pub struct Shared {
 
 struct FileEncoder {
     version: ContentVersion,
-    presentation: Arc<Presentation>,
+    /// With the files of subtitles that were beside the film when somebody last looked.
+    presentation: RwLock<Arc<Presentation>>,
     commands: mpsc::Sender<Command>,
     heads: watch::Receiver<Vec<HeadStatus>>,
     live: watch::Receiver<Option<LiveStatus>>,
@@ -103,6 +104,12 @@ struct FileEncoder {
     checked: Mutex<Instant>,
     /// When its folder was last looked into for subtitles.
     looked: Mutex<Option<Instant>>,
+}
+
+impl FileEncoder {
+    fn presentation(&self) -> Arc<Presentation> {
+        self.presentation.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
@@ -202,7 +209,7 @@ impl Encoders {
             let mut looked = encoder.looked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(before) = &mut *looked {
                 if before.elapsed() < LOOK_AGAIN {
-                    return Ok(encoder.presentation.clone());
+                    return Ok(encoder.presentation());
                 }
                 // One looks again; the first time all do.
                 *before = Instant::now();
@@ -225,36 +232,23 @@ impl Encoders {
         let found = tokio::time::timeout(LOOK_PATIENCE, look).await;
         *encoder.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let Ok(Ok(found)) = found else {
-            return Ok(encoder.presentation.clone());
+            return Ok(encoder.presentation());
         };
-        let found: Vec<Arc<TextFile>> = found.into_iter().map(Arc::new).collect();
-        if encoder.presentation.text_files().eq(&found) || record.content_version != encoder.version {
-            return Ok(encoder.presentation.clone());
+        let (found, known): (Vec<Arc<TextFile>>, _) =
+            (found.into_iter().map(Arc::new).collect(), encoder.presentation());
+        if known.text_files().eq(&found) || record.content_version != encoder.version {
+            return Ok(known);
         }
-        let version = record.content_version.to_string();
-        let presentation = Arc::new(encoder.presentation.with_text_files(&found, &version));
-        let FileEncoder { version, commands, heads, live, .. } = &*encoder;
         // Heads do not know of text: they work on.
-        let renewed = FileEncoder {
-            version: *version,
-            presentation: presentation.clone(),
-            commands: commands.clone(),
-            heads: heads.clone(),
-            live: live.clone(),
-            checked: Mutex::new(Instant::now()),
-            looked: Mutex::new(Some(Instant::now())),
-        };
-        let mut files = self.lock_files();
-        if files.get(&file).is_some_and(|known| Arc::ptr_eq(known, &encoder)) {
-            files.insert(file, Arc::new(renewed));
-        }
-        Ok(presentation)
+        let renewed = Arc::new(known.with_text_files(&found, &record.content_version.to_string()));
+        *encoder.presentation.write().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
+        Ok(renewed)
     }
 
     /// The init segment of a rendition, by its id in URLs.
     pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
         let encoder = self.encoder(file).await?;
-        let (rendition, _) = rendition_of(file, &encoder.presentation, rendition)?;
+        let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
         let (reply, answer) = oneshot::channel();
         ask(&encoder, Command::Init { rendition, reply }).await?;
         answer.await.map_err(|_| StreamError::ShuttingDown)?
@@ -299,7 +293,7 @@ impl Encoders {
 
     /// A sheet of small pictures. Waits until it is made.
     pub async fn sheet(&self, file: FileId, rendition: &str, sheet: u32) -> Result<Whole, StreamError> {
-        let presentation = self.encoder(file).await?.presentation.clone();
+        let presentation = self.encoder(file).await?.presentation();
         let images = presentation.images.as_ref().filter(|known| *known.id.0 == *rendition);
         let images = images.ok_or_else(|| StreamError::no_rendition(file, rendition, presentation.ids()))?;
         if sheet >= images.sheet_count() {
@@ -325,7 +319,7 @@ impl Encoders {
     ) -> Result<SegmentReader, StreamError> {
         for _ in 0..LOOKS {
             let encoder = self.encoder(file).await?;
-            let (index, id) = rendition_of(file, &encoder.presentation, rendition)?;
+            let (index, id) = rendition_of(file, &encoder.presentation(), rendition)?;
             let key = StoreKey { file, rendition: id.0.clone(), segment: Some(segment.0) };
             if let Some(read) = self.shared.store.read(&key).await {
                 if read.news {
@@ -351,7 +345,7 @@ impl Encoders {
     pub async fn start(&self, file: FileId, options: StartOptions) -> Result<Started, StreamError> {
         let begin = Instant::now();
         let encoder = self.encoder(file).await?;
-        let presentation = &encoder.presentation;
+        let presentation = &encoder.presentation();
         let video = presentation
             .video
             .iter()
@@ -436,7 +430,7 @@ impl Encoders {
     /// Somebody watches this rendition at the live edge: it is made in step with it.
     pub async fn watch_live(&self, file: FileId, rendition: &str) -> Result<(), StreamError> {
         let encoder = self.encoder(file).await?;
-        let (rendition, _) = rendition_of(file, &encoder.presentation, rendition)?;
+        let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
         ask(&encoder, Command::Watch { rendition }).await
     }
 
@@ -506,6 +500,7 @@ impl Encoders {
             actor::spawn(self.shared.clone(), record, presentation.clone());
         let checked = Mutex::new(Instant::now());
         let looked = Mutex::default();
+        let presentation = RwLock::new(presentation);
         let encoder = Arc::new(FileEncoder { version, presentation, commands, heads, live, checked, looked });
         files.retain(|_, encoder| !encoder.commands.is_closed());
         files.insert(id, encoder.clone());
@@ -535,14 +530,16 @@ async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError>
 }
 
 /// The place and the id of a rendition.
-fn rendition_of<'a>(
+fn rendition_of(
     file: FileId,
-    presentation: &'a Presentation,
+    presentation: &Presentation,
     rendition: &str,
-) -> Result<(usize, &'a RenditionId), StreamError> {
+) -> Result<(usize, RenditionId), StreamError> {
     let known = || presentation.renditions().map(|known| &known.id);
     let found = known().enumerate().find(|(_, id)| *id.0 == *rendition);
-    found.ok_or_else(|| StreamError::no_rendition(file, rendition, known()))
+    found
+        .map(|(place, id)| (place, id.clone()))
+        .ok_or_else(|| StreamError::no_rendition(file, rendition, known()))
 }
 
 /// What a player starts with: stereo AAC of the default track.

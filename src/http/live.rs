@@ -70,32 +70,35 @@ pub async fn playlist(call: &Call<'_>, file: FileId, name: &str) -> Answer {
     if !all.iter().any(|offered| offered.id == rendition.id) {
         return Err(StreamError::UnknownRendition { file, rendition: name.to_owned() }.into());
     }
-    let mut watch = encoders.live_edge(file).await?;
-    let now = watch.borrow().clone().ok_or_else(not_live)?;
     if !call.head {
         encoders.watch_live(file, name).await?;
     }
-    let cuts = &rendition.cuts;
-    let (wanted_ns, patience) = match reload.until(cuts, Some(rendition.fragments), &edge(call, &now))? {
+    let edge = listed(call, file, reload, &rendition.cuts, Some(rendition.fragments)).await?;
+    let live = LiveRendition { rendition, all: &all, file: &file.to_string() };
+    Ok(manifests::print(call, HLS, hls::live_playlist(&live, &edge, reload.skip)).await)
+}
+
+async fn text_playlist(call: &Call<'_>, file: FileId, text: &TextRendition, reload: Reload) -> Answer {
+    let edge = listed(call, file, reload, &text.cuts, None).await?;
+    Ok(manifests::print(call, HLS, hls::live_text_playlist(text, &file.to_string(), &edge)).await)
+}
+
+/// The edge, once a list of these cuts holds what is asked for. Without `rule` there are no parts.
+async fn listed(
+    call: &Call<'_>,
+    file: FileId,
+    reload: Reload,
+    cuts: &CutList,
+    rule: Option<FragmentRule>,
+) -> Result<LiveEdge, Problem> {
+    let mut watch = call.context.encoders.live_edge(file).await?;
+    let now = watch.borrow().clone().ok_or_else(not_live)?;
+    let (wanted_ns, patience) = match reload.until(cuts, rule, &edge(call, &now))? {
         Some(wanted_ns) => (wanted_ns, patience(cuts)),
         None => (first_end_ns(cuts, now.begun_ns), FIRST_PATIENCE),
     };
     let status = reach(&mut watch, |_| wanted_ns, patience).await?;
-    let live = LiveRendition { rendition, all: &all, file: &file.to_string() };
-    let text = hls::live_playlist(&live, &edge(call, &status), reload.skip);
-    Ok(manifests::print(call, HLS, text).await)
-}
-
-async fn text_playlist(call: &Call<'_>, file: FileId, text: &TextRendition, reload: Reload) -> Answer {
-    let mut watch = call.context.encoders.live_edge(file).await?;
-    let now = watch.borrow().clone().ok_or_else(not_live)?;
-    let (wanted_ns, patience) = match reload.until(&text.cuts, None, &edge(call, &now))? {
-        Some(wanted_ns) => (wanted_ns, patience(&text.cuts)),
-        None => (first_end_ns(&text.cuts, now.begun_ns), FIRST_PATIENCE),
-    };
-    let status = reach(&mut watch, |_| wanted_ns, patience).await?;
-    let list = hls::live_text_playlist(text, &file.to_string(), &edge(call, &status));
-    Ok(manifests::print(call, HLS, list).await)
+    Ok(edge(call, &status))
 }
 
 /// The edge of this file; started at the beginning of the film where there is none.

@@ -1,10 +1,9 @@
 //! Playlists and manifests, as [`crate::manifest`] prints them.
 
-use std::time::Duration;
-
 use http::Response;
 
 use super::body::Body;
+use super::media::PATIENCE;
 use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
 use super::text;
@@ -16,9 +15,6 @@ use crate::rendition::{Presentation, Rendition};
 pub const HLS: &str = "application/vnd.apple.mpegurl";
 pub const DASH: &str = "application/dash+xml";
 pub const WEBVTT: &str = "text/vtt; charset=utf-8";
-
-/// Players give up after 20 s and more.
-const TEXT_PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn hls(call: &Call<'_>, file: FileId) -> Answer {
     let copy = copy_selection(call)?;
@@ -46,7 +42,7 @@ pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
 
 pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, part: TextPart) -> Answer {
     let read = call.context.encoders.text(file, rendition, part);
-    let text = tokio::time::timeout(TEXT_PATIENCE, read).await;
+    let text = tokio::time::timeout(PATIENCE.whole, read).await;
     let text = text.map_err(|_| Problem::new(Kind::NotYet, "The text has not been read that far yet."))??;
     Ok(print(call, WEBVTT, text).await)
 }

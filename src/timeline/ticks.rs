@@ -18,6 +18,10 @@ pub enum Rounding {
 /// that fits 64 bits overflows; the result saturates at the limits of `i64`.
 pub fn rescale(value: i64, from: u32, to: u32, rounding: Rounding) -> i64 {
     assert!(from > 0 && to > 0, "timescales are positive: {from}, {to}");
+    if let (Rounding::Floor, Some(product)) = (rounding, value.checked_mul(i64::from(to))) {
+        // Lists of thousands of segments are made of these, and 128 bits are slow to divide.
+        return product.div_euclid(i64::from(from));
+    }
     let product = i128::from(value) * i128::from(to);
     let from = i128::from(from);
     let result = match rounding {
@@ -158,6 +162,14 @@ mod tests {
             let rate = FrameRate::STANDARD[which];
             let rounded = (rate.nanos_of(n) + 500_000) / 1_000_000 * 1_000_000;
             prop_assert_eq!(rate.frame_at(rounded), n);
+        }
+
+        #[test]
+        fn floors_are_exact_however_large(value: i64, from in 1u32.., to in 1u32.., shift in 0u32..63) {
+            let value = value >> shift;
+            let exact = (i128::from(value) * i128::from(to)).div_euclid(i128::from(from));
+            let expected = exact.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+            prop_assert_eq!(i128::from(rescale(value, from, to, Rounding::Floor)), expected);
         }
 
         #[test]

@@ -36,9 +36,8 @@ fn print(presentation: &Presentation, scope: Scope<'_>, copy: CopySelection) -> 
     let tracks = AudioTrack::all(presentation);
     let mut document = Document::new_with_indent(Vec::new(), b' ', INDENT);
     let whole = XsDuration::floor(presentation.duration_ns, NANOS_PER_SECOND as u32);
-    // A whole file of text cannot keep up with an edge.
-    let texts = if scope.edge.is_none() { TextTrack::all(presentation) } else { Vec::new() };
-    // Nor do sheets of pictures that stand for a minute each.
+    let texts = TextTrack::all(presentation);
+    // Sheets of pictures that stand for a minute each cannot keep up with an edge.
     let images = presentation.images.as_deref().filter(|_| scope.edge.is_none());
     let content = Content { videos: &videos, tracks: &tracks, texts: &texts, images };
     match write(&mut document, whole, content, scope) {

@@ -18,7 +18,11 @@ impl SegmentMicros {
         let at = |boundary: i64| {
             rescale(boundary - cuts.start(), cuts.timescale, MICROS_PER_SECOND, Rounding::Floor)
         };
-        cuts.ranges().map(move |range| Self(at(range.end) - at(range.start)))
+        let mut start = 0;
+        cuts.ranges().map(move |range| {
+            let end = at(range.end);
+            Self(end - std::mem::replace(&mut start, end))
+        })
     }
 
     pub fn rounded_seconds(self) -> i64 {
