@@ -17,5 +17,5 @@ mod types;
 pub use error::StreamError;
 pub use service::{EncodeSettings, EncoderStatus, Encoders};
 pub use types::{
-    HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart, Whole,
+    HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextSpan, Whole,
 };

@@ -16,7 +16,7 @@ use super::state::{RenditionIndex, Ticket};
 use super::telemetry::Telemetry;
 use super::text::Texts;
 use super::types::{
-    HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextPart, Whole,
+    HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextSpan, Whole,
 };
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
@@ -268,26 +268,32 @@ impl Encoders {
     }
 
     /// A text rendition as WebVTT. Waits until none of the lines that are wanted is missing.
-    pub async fn text(&self, file: FileId, rendition: &str, part: TextPart) -> Result<String, StreamError> {
+    pub async fn text(&self, file: FileId, rendition: &str, span: TextSpan) -> Result<String, StreamError> {
         let presentation = &self.presentation(file).await?;
         let found = presentation.text(rendition).ok_or_else(|| {
             let known = presentation.text.iter().map(|known| &known.id);
             StreamError::no_rendition(file, rendition, known)
         })?;
-        let time = match part {
-            TextPart::All => 0..Nanos::MAX,
-            TextPart::Segment { index, .. } => found.time(index).ok_or_else(|| StreamError::BeyondEnd {
-                rendition: rendition.to_owned(),
-                segment: index.0,
-                count: found.cuts.segment_count(),
-            })?,
+        let time = match span {
+            TextSpan::All => 0..Nanos::MAX,
+            TextSpan::Segment { index, part, .. } => {
+                let time = match part {
+                    Some(part) => found.time_of_part(index, part),
+                    None => found.time(index),
+                };
+                time.ok_or_else(|| StreamError::BeyondEnd {
+                    rendition: rendition.to_owned(),
+                    segment: index.0,
+                    count: found.cuts.segment_count(),
+                })?
+            }
         };
         let record =
             self.shared.libraries.ensure_probed(file).await.map_err(|error| stream_error(file, error))?;
         let cues = self.shared.texts.cues(&self.shared, &record, presentation, found, time.clone()).await?;
-        Ok(match part {
-            TextPart::All => webvtt::whole(&cues),
-            TextPart::Segment { origin, .. } => webvtt::segment(&cues, time, origin),
+        Ok(match span {
+            TextSpan::All => webvtt::whole(&cues),
+            TextSpan::Segment { origin, .. } => webvtt::segment(&cues, time, origin),
         })
     }
 

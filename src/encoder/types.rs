@@ -222,11 +222,12 @@ fn arrived(waiting: &mut Option<Waiting>) {
 
 /// What of a text is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextPart {
+pub enum TextSpan {
     All,
-    /// A segment, for media in which the file's origin has the time stamp `origin` (90 kHz).
+    /// A segment or a part of one, for media in which the file's origin has the time stamp `origin` (90 kHz).
     Segment {
         index: SegmentIndex,
+        part: Option<u32>,
         origin: i64,
     },
 }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
     EncoderStatus, Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
-    StreamError, TextPart, Whole,
+    StreamError, TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
@@ -54,7 +54,7 @@ pub trait Streams: Send + Sync + 'static {
         &'a self,
         file: FileId,
         rendition: &'a str,
-        part: TextPart,
+        span: TextSpan,
     ) -> BoxFuture<'a, Result<String, StreamError>>;
     fn sheet<'a>(
         &'a self,
@@ -110,9 +110,9 @@ impl Streams for Encoders {
         &'a self,
         file: FileId,
         rendition: &'a str,
-        part: TextPart,
+        span: TextSpan,
     ) -> BoxFuture<'a, Result<String, StreamError>> {
-        Box::pin(self.text(file, rendition, part))
+        Box::pin(self.text(file, rendition, span))
     }
 
     fn sheet<'a>(

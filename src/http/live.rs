@@ -16,9 +16,8 @@ use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
 use crate::base::ids::FileId;
 use crate::encoder::{LiveStatus, StartOptions, StreamError};
-use crate::manifest::hls::{self, LiveRendition};
+use crate::manifest::hls::{self, LiveRendition, LiveTrack};
 use crate::manifest::{ClockPoint, CopySelection, LiveEdge, dash};
-use crate::rendition::TextRendition;
 use crate::timeline::{CutList, FragmentRule, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// "The server SHOULD [...] return 503 [...] if it is not able to within three Target Durations" (RFC 8216bis section
@@ -62,38 +61,34 @@ pub async fn playlist(call: &Call<'_>, file: FileId, name: &str) -> Answer {
     let reload = Reload::read(call)?;
     let encoders = &call.context.encoders;
     let presentation = encoders.presentation(file).await?;
-    if let Some(text) = presentation.text(name) {
-        return text_playlist(call, file, text, reload).await;
-    }
-    let rendition = find(&presentation, file, name)?;
-    let all = hls::live_renditions(&presentation);
-    if !all.iter().any(|offered| offered.id == rendition.id) {
+    let track = match presentation.text(name) {
+        Some(text) => LiveTrack::Text(text),
+        None => LiveTrack::Media(find(&presentation, file, name)?),
+    };
+    let all = hls::live_tracks(&presentation);
+    if !all.iter().any(|offered| offered.id() == track.id()) {
         return Err(StreamError::UnknownRendition { file, rendition: name.to_owned() }.into());
     }
-    if !call.head {
+    // Text is not made.
+    if !call.head && matches!(track, LiveTrack::Media(_)) {
         encoders.watch_live(file, name).await?;
     }
-    let edge = listed(call, file, reload, &rendition.cuts, Some(rendition.fragments)).await?;
-    let live = LiveRendition { rendition, all: &all, file: &file.to_string() };
+    let edge = listed(call, file, reload, track).await?;
+    let live = LiveRendition { track, all: &all, file: &file.to_string() };
     Ok(manifests::print(call, HLS, hls::live_playlist(&live, &edge, reload.skip)).await)
 }
 
-async fn text_playlist(call: &Call<'_>, file: FileId, text: &TextRendition, reload: Reload) -> Answer {
-    let edge = listed(call, file, reload, &text.cuts, None).await?;
-    Ok(manifests::print(call, HLS, hls::live_text_playlist(text, &file.to_string(), &edge)).await)
-}
-
-/// The edge, once a list of these cuts holds what is asked for. Without `rule` there are no parts.
+/// The edge, once the list of this track holds what is asked for.
 async fn listed(
     call: &Call<'_>,
     file: FileId,
     reload: Reload,
-    cuts: &CutList,
-    rule: Option<FragmentRule>,
+    track: LiveTrack<'_>,
 ) -> Result<LiveEdge, Problem> {
     let mut watch = call.context.encoders.live_edge(file).await?;
     let now = watch.borrow().clone().ok_or_else(not_live)?;
-    let (wanted_ns, patience) = match reload.until(cuts, rule, &edge(call, &now))? {
+    let cuts = track.cuts();
+    let (wanted_ns, patience) = match reload.until(cuts, track.fragments(), &edge(call, &now))? {
         Some(wanted_ns) => (wanted_ns, patience(cuts)),
         None => (first_end_ns(cuts, now.begun_ns), FIRST_PATIENCE),
     };
@@ -138,14 +133,8 @@ impl Reload {
         Ok(Self { segment, part, skip })
     }
 
-    /// Where the edge has to be for the list to hold it; `None` where nothing is waited for. Without `rule` there are no
-    /// parts.
-    fn until(
-        self,
-        cuts: &CutList,
-        rule: Option<FragmentRule>,
-        edge: &LiveEdge,
-    ) -> Result<Option<Nanos>, Problem> {
+    /// Where the edge has to be for the list to hold it; `None` where nothing is waited for.
+    fn until(self, cuts: &CutList, rule: FragmentRule, edge: &LiveEdge) -> Result<Option<Nanos>, Problem> {
         let Some(segment) = self.segment else { return Ok(None) };
         let growing = edge.segments(cuts).end;
         // "If the client requests a Media Sequence Number greater than the last [...] plus two [...] 400".
@@ -158,11 +147,11 @@ impl Reload {
             // There is no such segment: the end of the list is the answer.
             return Ok(Some(Nanos::MAX));
         };
-        Ok(Some(match self.part.zip(rule) {
+        Ok(Some(match self.part {
             None => nanos(range.end),
-            Some((part, rule)) if part < rule.part_count(&range) => nanos(rule.part_end(&range, part)),
+            Some(part) if part < rule.part_count(&range) => nanos(rule.part_end(&range, part)),
             // "the Part Index is greater than [...] the last [...]: the first Partial Segment of the following".
-            Some((_, rule)) => match cuts.range(SegmentIndex(segment + 1)) {
+            Some(_) => match cuts.range(SegmentIndex(segment + 1)) {
                 Some(next) => nanos(rule.part_end(&next, 0)),
                 None => Nanos::MAX,
             },

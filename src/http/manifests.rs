@@ -8,7 +8,7 @@ use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
 use super::text;
 use crate::base::ids::FileId;
-use crate::encoder::{StreamError, TextPart};
+use crate::encoder::{StreamError, TextSpan};
 use crate::manifest::{CopySelection, dash as mpd, hls as playlist};
 use crate::rendition::{Presentation, Rendition};
 
@@ -40,8 +40,8 @@ pub async fn media(call: &Call<'_>, file: FileId, rendition: &str) -> Answer {
     Ok(print(call, HLS, playlist::media_playlist(rendition)).await)
 }
 
-pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, part: TextPart) -> Answer {
-    let read = call.context.encoders.text(file, rendition, part);
+pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, span: TextSpan) -> Answer {
+    let read = call.context.encoders.text(file, rendition, span);
     let text = tokio::time::timeout(PATIENCE.whole, read).await;
     let text = text.map_err(|_| Problem::new(Kind::NotYet, "The text has not been read that far yet."))??;
     Ok(print(call, WEBVTT, text).await)

@@ -19,7 +19,7 @@ use super::query::Query;
 use super::route::{Access, Route};
 use super::{access, api, direct, health, live, manifests, media, metrics, origin, page, path, transport};
 use crate::base::ids::fill_random;
-use crate::encoder::TextPart;
+use crate::encoder::TextSpan;
 use crate::timeline::SegmentIndex;
 
 /// Ours have a few hundred bytes; a cursor is the longest part.
@@ -138,10 +138,14 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::MediaPlaylist(file, rendition) => manifests::media(&call, *file, rendition).await,
         Route::Init(file, rendition) => media::init(&call, *file, rendition).await,
         Route::TextSegment(file, rendition, n) => {
-            let part = TextPart::Segment { index: SegmentIndex(*n), origin: 0 };
-            manifests::text(&call, *file, rendition, part).await
+            let span = TextSpan::Segment { index: SegmentIndex(*n), part: None, origin: 0 };
+            manifests::text(&call, *file, rendition, span).await
         }
-        Route::Text(file, rendition) => manifests::text(&call, *file, rendition, TextPart::All).await,
+        Route::TextPart(file, rendition, n, part) => {
+            let span = TextSpan::Segment { index: SegmentIndex(*n), part: Some(*part), origin: 0 };
+            manifests::text(&call, *file, rendition, span).await
+        }
+        Route::Text(file, rendition) => manifests::text(&call, *file, rendition, TextSpan::All).await,
         Route::Segment(file, rendition, n) => media::segment(&call, *file, rendition, *n).await,
         Route::Sheet(file, rendition, n) => media::sheet(&call, *file, rendition, *n).await,
         Route::Part(file, rendition, n, part) => media::part(&call, *file, rendition, *n, *part).await,

@@ -34,6 +34,8 @@ pub enum Route {
     Part(FileId, String, u32, u32),
     /// A segment of text.
     TextSegment(FileId, String, u32),
+    /// One part of it.
+    TextPart(FileId, String, u32, u32),
     /// A text as one file.
     Text(FileId, String),
     /// A sheet of small pictures.
@@ -104,8 +106,11 @@ impl Route {
             ["media", id, name, "init.mp4"] => Self::Init(id.parse().ok()?, rendition(name)?),
             ["media", id, name, "all.vtt"] => Self::Text(id.parse().ok()?, rendition(name)?),
             ["media", id, name, text] if text.ends_with(".vtt") => {
-                let segment = number(text.strip_suffix(".vtt")?)?;
-                Self::TextSegment(id.parse().ok()?, rendition(name)?, segment)
+                let (id, rendition, text) = (id.parse().ok()?, rendition(name)?, text.strip_suffix(".vtt")?);
+                match text.split_once('.') {
+                    None => Self::TextSegment(id, rendition, number(text)?),
+                    Some((segment, part)) => Self::TextPart(id, rendition, number(segment)?, number(part)?),
+                }
             }
             ["media", id, name, sheet] if sheet.ends_with(".jpg") => {
                 let n = number(sheet.strip_suffix(".jpg")?)?;
@@ -164,6 +169,7 @@ impl Route {
             Self::Segment(..) => "/media/{id}/{rendition}/{n}.m4s",
             Self::Part(..) => "/media/{id}/{rendition}/{n}.{part}.m4s",
             Self::TextSegment(..) => "/media/{id}/{rendition}/{n}.vtt",
+            Self::TextPart(..) => "/media/{id}/{rendition}/{n}.{part}.vtt",
             Self::Text(..) => "/media/{id}/{rendition}/all.vtt",
             Self::Sheet(..) => "/media/{id}/{rendition}/{n}.jpg",
             Self::LiveIndex(_) => "/live/{id}/index.m3u8",
@@ -199,6 +205,7 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
+            | Self::TextPart(..)
             | Self::Text(..)
             | Self::Sheet(..)
             | Self::LiveIndex(_)
@@ -228,6 +235,7 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
+            | Self::TextPart(..)
             | Self::Text(..)
             | Self::Sheet(..)
             | Self::LiveIndex(_)
@@ -263,6 +271,7 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
+            | Self::TextPart(..)
             | Self::Text(..)
             | Self::Sheet(..)
             | Self::TransportPlaylist(..)
@@ -305,6 +314,7 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
+            | Self::TextPart(..)
             | Self::Text(..)
             | Self::Sheet(..)
             | Self::LiveIndex(_)
@@ -359,6 +369,7 @@ impl Route {
             | Self::Segment(..)
             | Self::Part(..)
             | Self::TextSegment(..)
+            | Self::TextPart(..)
             | Self::Text(..)
             | Self::Sheet(..)
             | Self::LiveIndex(_)

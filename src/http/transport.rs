@@ -11,7 +11,7 @@ use super::media::{PATIENCE, stream, untold};
 use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
 use crate::base::ids::FileId;
-use crate::encoder::{StreamError, TextPart, Whole};
+use crate::encoder::{StreamError, TextSpan, Whole};
 use crate::isobmff;
 use crate::library::BoxFuture;
 use crate::manifest::hls as playlists;
@@ -43,7 +43,8 @@ pub async fn playlist(call: &Call<'_>, file: FileId, name: &str) -> Answer {
 }
 
 pub async fn text(call: &Call<'_>, file: FileId, rendition: &str, n: u32) -> Answer {
-    webvtt(call, file, rendition, TextPart::Segment { index: SegmentIndex(n), origin: ORIGIN }).await
+    let span = TextSpan::Segment { index: SegmentIndex(n), part: None, origin: ORIGIN };
+    webvtt(call, file, rendition, span).await
 }
 
 pub async fn segment(call: &Call<'_>, file: FileId, name: &str, n: u32) -> Answer {

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use crate::rendition::Rendition;
-use crate::timeline::{CutList, Nanos, SegmentIndex, nanos_from_ticks};
+use crate::timeline::{CutList, FragmentRule, Nanos, SegmentIndex, nanos_from_ticks};
 
 /// Times are nanoseconds from the file's origin unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +38,9 @@ pub struct Listed {
 }
 
 impl LiveEdge {
-    pub fn listed(&self, rendition: &Rendition) -> Listed {
-        let cuts = &rendition.cuts;
+    pub fn listed(&self, cuts: &CutList, rule: FragmentRule) -> Listed {
         let segments = self.segments(cuts);
         let parts = cuts.range(SegmentIndex(segments.end)).map_or(0, |segment| {
-            let rule = rendition.fragments;
             let ends = (0..rule.part_count(&segment)).map(|part| rule.part_end(&segment, part));
             ends.take_while(|&end| self.has_passed(end, cuts)).count() as u32
         });
@@ -73,7 +70,6 @@ impl ClockPoint {
 mod tests {
     use super::*;
     use crate::manifest::examples;
-    use crate::timeline::FragmentRule;
     use proptest::prelude::*;
 
     const SECOND: Nanos = 1_000_000_000;
@@ -82,9 +78,9 @@ mod tests {
         LiveEdge { begun_ns, ..examples::live_edge(position_ns) }
     }
 
-    fn rendition() -> Rendition {
+    fn listed(edge: &LiveEdge) -> Listed {
         let cuts = CutList { timescale: 10, boundaries: vec![0, 10, 20, 40, 60, 75], independent: true };
-        Rendition { fragments: FragmentRule::fixed(2, 4), ..examples::video("v-1", cuts) }
+        edge.listed(&cuts, FragmentRule::fixed(2, 4))
     }
 
     #[test]
@@ -99,28 +95,28 @@ mod tests {
             (0, 7 * SECOND, 0..4, 2),
             (9 * SECOND, 2 * SECOND, 2..2, 0),
         ] {
-            let listed = edge(first, position).listed(&rendition());
+            let listed = listed(&edge(first, position));
             assert_eq!(listed, Listed { segments, parts }, "{first} {position}");
         }
         let ended = LiveEdge { ended: true, ..edge(0, 7 * SECOND) };
-        assert_eq!(ended.listed(&rendition()), Listed { segments: 0..5, parts: 0 });
+        assert_eq!(listed(&ended), Listed { segments: 0..5, parts: 0 });
     }
 
     #[test]
     fn what_is_older_than_the_window_is_no_longer_listed() {
         let old = LiveEdge { window_ns: 2 * SECOND, ..edge(0, 6 * SECOND) };
-        assert_eq!(old.listed(&rendition()).segments, 3..4);
+        assert_eq!(listed(&old).segments, 3..4);
     }
 
     proptest! {
         #[test]
         fn what_is_listed_grows_with_the_edge(cuts in examples::cut_lists(), steps in prop::collection::vec(0i64..3, 1..20)) {
             let part = (cuts.longest_ticks() / 5).max(1);
-            let rendition = Rendition { fragments: FragmentRule::fixed(part, part), ..examples::video("v-1", cuts) };
+            let rule = FragmentRule::fixed(part, part);
             let (mut position, mut before) = (0, (0, 0));
             for step in steps {
                 position += step * SECOND / 2;
-                let listed = edge(0, position).listed(&rendition);
+                let listed = edge(0, position).listed(&cuts, rule);
                 prop_assert!((listed.segments.end, listed.parts) >= before);
                 before = (listed.segments.end, listed.parts);
             }

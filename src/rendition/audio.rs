@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::label::labels;
-use super::plan::{Grid, PlanSettings};
+use super::plan::PlanSettings;
+use super::presentation::Grid;
 use super::presentation::{AudioForm, Bandwidth, Rendition, RenditionMedia};
 use super::version::rendition_id;
 use crate::isobmff::{AudioCodec, AudioEntry, SampleEntry};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::presentation::{Presentation, Rendition};
+use super::presentation::{Grid, Presentation, Rendition};
 use super::{ImageRendition, audio, text, video};
 use crate::media::{KeyframeIndex, MediaInfo};
 use crate::timeline::{CutList, CutTargets, FragmentRule};
@@ -19,12 +19,6 @@ pub struct PlanSettings<'a> {
     /// Changes with the file's content.
     pub content_version: &'a str,
     pub file_bytes: u64,
-}
-
-/// What sound goes with: the cuts and fragments of the encoded picture, or where there is none as if there were one.
-pub struct Grid {
-    pub cuts: CutList,
-    pub fragments: FragmentRule,
 }
 
 /// From high to low.
@@ -76,10 +70,10 @@ pub fn plan(
             None => Unplayable::Nothing,
         });
     }
-    let text = text::renditions(info, &[], &grid.cuts, settings.content_version);
+    let text = text::renditions(info, &[], &grid, settings.content_version);
     let ends = video.iter().chain(&audio).map(|rendition: &Arc<Rendition>| rendition.cuts.end_ns());
     let duration_ns = ends.max().unwrap_or(info.duration_ns).max(info.duration_ns);
     let shown = info.video.first().filter(|track| (settings.decodes)(&track.codec));
     let images = shown.map(|track| ImageRendition::plan(track, index, duration_ns, settings.content_version));
-    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, images, grid: grid.cuts, reasons })
+    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, images, grid, reasons })
 }

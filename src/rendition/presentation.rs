@@ -45,7 +45,7 @@ pub struct Presentation {
     /// Small pictures to seek by, where there is a picture that can be decoded.
     pub images: Option<Arc<ImageRendition>>,
     /// How text is cut.
-    pub grid: CutList,
+    pub grid: Grid,
     /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
     pub reasons: BTreeMap<String, String>,
 }
@@ -72,6 +72,13 @@ impl Presentation {
     }
 }
 
+/// What sound and text go with: the cuts and fragments of the encoded picture, or where there is none as if there were one.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    pub cuts: CutList,
+    pub fragments: FragmentRule,
+}
+
 /// One text track as WebVTT.
 #[derive(Clone, Debug)]
 pub struct TextRendition {
@@ -79,6 +86,7 @@ pub struct TextRendition {
     pub source: TextSource,
     /// Those of the picture.
     pub cuts: CutList,
+    pub fragments: FragmentRule,
     pub form: TextForm,
 }
 
@@ -171,6 +179,14 @@ impl TextRendition {
         let ticks = self.cuts.range(segment)?;
         let nanos = |ticks| nanos_from_ticks(ticks, self.cuts.timescale);
         Some(if segment.0 == 0 { 0 } else { nanos(ticks.start) }..nanos(ticks.end))
+    }
+
+    /// The same of a part of it; `None` beyond its last one.
+    pub fn time_of_part(&self, segment: SegmentIndex, part: u32) -> Option<Range<Nanos>> {
+        let (range, whole) = (self.cuts.range(segment)?, self.time(segment)?);
+        let nanos = |part| nanos_from_ticks(self.fragments.part_end(&range, part), self.cuts.timescale);
+        let start = part.checked_sub(1).map_or(whole.start, nanos);
+        (part < self.fragments.part_count(&range)).then(|| start..nanos(part))
     }
 }
 

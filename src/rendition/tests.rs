@@ -7,7 +7,7 @@ use crate::media::{
     AudioTrack, Colour, Container, Disposition, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TrackFacts,
     VideoTrack,
 };
-use crate::timeline::{CutTargets, FrameRate, NANOS_PER_SECOND};
+use crate::timeline::{CutList, CutTargets, FragmentRule, FrameRate, NANOS_PER_SECOND, SegmentIndex};
 
 const SECONDS: i64 = 20;
 
@@ -216,4 +216,29 @@ fn a_copied_sound_has_the_frames_that_are_there_however_the_clock_rounds() {
             assert_eq!(copy.cuts.end(), frames * i64::from(samples), "{rate} {samples} {rounded_ns}");
         }
     }
+}
+
+#[test]
+fn the_parts_of_a_text_are_its_segments_in_pieces() {
+    let form = TextForm {
+        codec: "subrip".into(),
+        language: None,
+        label: "Track 1".into(),
+        disposition: Disposition::default(),
+    };
+    let text = TextRendition {
+        id: RenditionId("t0-0".into()),
+        source: TextSource::Track(0),
+        cuts: CutList { timescale: 1000, boundaries: vec![40, 1040, 3040], independent: true },
+        fragments: FragmentRule::fixed(300, 300),
+        form,
+    };
+    for segment in [0, 1].map(SegmentIndex) {
+        let whole = text.time(segment).expect("a segment");
+        let parts: Vec<_> = (0..).map_while(|part| text.time_of_part(segment, part)).collect();
+        assert!(parts.len() > 2, "{parts:?}");
+        assert_eq!((parts[0].start, parts[parts.len() - 1].end), (whole.start, whole.end));
+        assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start), "{parts:?}");
+    }
+    assert_eq!(text.time_of_part(SegmentIndex(2), 0), None);
 }

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use super::label::labels;
-use super::presentation::{Presentation, TextForm, TextRendition, TextSource};
+use super::presentation::{Grid, Presentation, TextForm, TextRendition, TextSource};
 use super::version::text_id;
 use crate::media::{Container, MediaInfo, TextFile, TextTrack};
-use crate::timeline::CutList;
 
 /// Those of the tracks in the file, then those of `files`.
 pub(super) fn renditions(
     info: &MediaInfo,
     files: &[Arc<TextFile>],
-    cuts: &CutList,
+    grid: &Grid,
     content_version: &str,
 ) -> Vec<Arc<TextRendition>> {
     let of_tracks = info.text.iter().map(|track| track.facts.names());
@@ -33,8 +32,9 @@ pub(super) fn renditions(
     all.filter_map(|(number, ((source, (codec, language, disposition)), label))| {
         let (source, version) = source?;
         let form = TextForm { codec: codec.to_owned(), language, label, disposition };
-        let id = text_id(&format!("t{number}"), &version, &form, cuts);
-        Some(Arc::new(TextRendition { id, source, cuts: cuts.clone(), form }))
+        let id = text_id(&format!("t{number}"), &version, &form, &grid.cuts);
+        let (cuts, fragments) = (grid.cuts.clone(), grid.fragments);
+        Some(Arc::new(TextRendition { id, source, cuts, fragments, form }))
     })
     .collect()
 }

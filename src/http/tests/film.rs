@@ -6,7 +6,7 @@ use crate::catalogue::testing;
 use crate::manifest::examples;
 use crate::media::Disposition;
 use crate::rendition::{
-    AudioForm, Bandwidth, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
+    AudioForm, Bandwidth, Grid, Presentation, Rendition, RenditionId, RenditionMedia, VideoForm,
 };
 use crate::timeline::{CutList, FragmentRule, FrameRate};
 
@@ -61,7 +61,10 @@ pub fn film() -> Presentation {
         audio: vec![rendition(AUDIO, audio_cuts, RenditionMedia::Audio(sound))],
         text: Vec::new(),
         images: Some(Arc::new(examples::images(400_400_000_000))),
-        grid: CutList { timescale: 1, boundaries: vec![0, 400], independent: true },
+        grid: Grid {
+            cuts: CutList { timescale: 1, boundaries: vec![0, 400], independent: true },
+            fragments: FragmentRule::fixed(1, 1),
+        },
         reasons: [("vcopy".to_owned(), "browsers decode it".to_owned())].into(),
     }
 }

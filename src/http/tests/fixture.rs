@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
     EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError,
-    TextPart, Whole,
+    TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
@@ -184,9 +184,9 @@ impl Streams for FakeStreams {
         &'a self,
         _: FileId,
         rendition: &'a str,
-        part: TextPart,
+        span: TextSpan,
     ) -> BoxFuture<'a, Result<String, StreamError>> {
-        Box::pin(async move { self.fail().map(|()| format!("{part:?} of {rendition}")) })
+        Box::pin(async move { self.fail().map(|()| format!("{span:?} of {rendition}")) })
     }
 
     fn sheet<'a>(

@@ -147,3 +147,14 @@ async fn the_description_names_our_own_clock() {
     assert_eq!((time.status.as_u16(), time.header("cache-control")), (200, "no-store"));
     assert!(time.text().starts_with("20") && time.text().ends_with('Z'), "{}", time.text());
 }
+
+#[tokio::test]
+async fn text_at_the_edge_has_parts_that_are_there_before_it_comes() {
+    let (service, id) = live(None).await;
+    let part = service.get(&format!("/media/{id}/t0-1/7.2.vtt")).await;
+    assert_eq!(part.text(), "Segment { index: SegmentIndex(7), part: Some(2), origin: 0 } of t0-1");
+    for malformed in ["7.02.vtt", "7..vtt", ".2.vtt", "7.2.3.vtt", "7.x.vtt"] {
+        let reply = service.get(&format!("/media/{id}/t0-1/{malformed}")).await;
+        assert_eq!(reply.status.as_u16(), 404, "{malformed}");
+    }
+}

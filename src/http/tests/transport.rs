@@ -107,7 +107,7 @@ async fn playlists_name_the_segments_and_text_says_where_the_film_begins() {
     let playlist = service.get(&format!("/ts/{id}/{AUDIO}/index.m3u8")).await;
     assert!(playlist.text().contains("\n199.ts\n#EXT-X-ENDLIST\n"), "{}", playlist.text());
     let text = service.get(&format!("/ts/{id}/t0-1/7.vtt")).await;
-    assert_eq!(text.text(), "Segment { index: SegmentIndex(7), origin: 90000 } of t0-1");
+    assert_eq!(text.text(), "Segment { index: SegmentIndex(7), part: None, origin: 90000 } of t0-1");
     assert_eq!(service.ask("HEAD", &format!("/ts/{id}/{AUDIO}/0.ts"), &[], "").await.status.as_u16(), 200);
     assert!(service.streams.segments_asked.lock().unwrap().is_empty());
 }

@@ -42,7 +42,7 @@ fn listed(rendition: &Rendition, scope: Scope<'_>) -> Range<u32> {
     match scope.edge {
         None => 0..count,
         Some(edge) => {
-            let whole = edge.listed(rendition).segments;
+            let whole = edge.listed(&rendition.cuts, rendition.fragments).segments;
             whole.start..(whole.end + GROWING).min(count)
         }
     }

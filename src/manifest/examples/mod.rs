@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::manifest::{ClockPoint, LiveEdge};
 use crate::media::{Colour, Container, Disposition, Hdr, Keyframe, MediaInfo};
 use crate::rendition::{
-    Bandwidth, ImageRendition, Presentation, Rendition, RenditionId, RenditionMedia, TextForm, TextRendition,
-    TextSource, VideoForm,
+    Bandwidth, Grid, ImageRendition, Presentation, Rendition, RenditionId, RenditionMedia, TextForm,
+    TextRendition, TextSource, VideoForm,
 };
 use crate::timeline::{CutList, FragmentRule, FrameRate, NANOS_PER_SECOND, Nanos, ticks_from_nanos};
 
@@ -181,11 +181,17 @@ pub fn subtitles() -> Presentation {
             id,
             source: TextSource::Track(track),
             cuts: film.video[0].cuts.clone(),
+            fragments: film.video[0].fragments,
             form,
         })
     };
     film.text = forms.into_iter().enumerate().map(text).collect();
     film
+}
+
+fn grid(duration_ns: Nanos) -> Grid {
+    let cuts = CutList::by_time(0, duration_ns.max(1), TARGETS);
+    Grid { fragments: FragmentRule::without_picture(cuts.timescale, TARGETS), cuts }
 }
 
 fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
@@ -209,7 +215,7 @@ fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
         audio: audio.into_iter().map(Arc::new).collect(),
         text: Vec::new(),
         images: None,
-        grid: CutList::by_time(0, duration_ns.max(1), TARGETS),
+        grid: grid(duration_ns),
         reasons: BTreeMap::new(),
     }
 }

@@ -8,8 +8,8 @@ use super::extinf::{Seconds, SegmentMicros};
 use super::{basic_tags, ext_x_map, extinf, media_playlist_tags};
 use crate::manifest::date_time;
 use crate::manifest::live_edge::{Listed, LiveEdge};
-use crate::rendition::{Rendition, TextRendition};
-use crate::timeline::{CutList, Rounding, SegmentIndex, nanos_from_ticks, rescale};
+use crate::rendition::{Rendition, RenditionId, TextRendition};
+use crate::timeline::{CutList, FragmentRule, Rounding, SegmentIndex, nanos_from_ticks, rescale};
 
 /// EXT-X-SKIP needs it (section 8).
 const VERSION: u32 = 9;
@@ -25,11 +25,64 @@ const SKIP_TARGETS: i64 = 6;
 /// than three Target Durations from the end", of which the segment that is being made is one.
 const WITH_PARTS: u32 = 2;
 
-/// A rendition among those that are offered with it.
+/// What can be watched at the edge.
+#[derive(Clone, Copy)]
+pub enum LiveTrack<'a> {
+    Media(&'a Rendition),
+    /// All of it is known beforehand. It has parts all the same: Shaka waits for the lists of everything it plays before
+    /// it goes on with any, and finds no text for where it is in a list that is a segment late.
+    Text(&'a TextRendition),
+}
+
+impl<'a> LiveTrack<'a> {
+    pub fn id(&self) -> &'a RenditionId {
+        match self {
+            Self::Media(rendition) => &rendition.id,
+            Self::Text(text) => &text.id,
+        }
+    }
+
+    pub fn cuts(&self) -> &'a CutList {
+        match self {
+            Self::Media(rendition) => &rendition.cuts,
+            Self::Text(text) => &text.cuts,
+        }
+    }
+
+    pub fn fragments(&self) -> FragmentRule {
+        match self {
+            Self::Media(rendition) => rendition.fragments,
+            Self::Text(text) => text.fragments,
+        }
+    }
+
+    /// Its files are called so.
+    fn extension(&self) -> &'static str {
+        match self {
+            Self::Media(_) => "m4s",
+            Self::Text(_) => "vtt",
+        }
+    }
+
+    /// A player can start at this part of any segment: at every frame of sound and every file of text, of pictures at the
+    /// first of a segment.
+    fn is_independent(&self, part: u32) -> bool {
+        match self {
+            Self::Media(rendition) => rendition.audio().is_some() || part == 0 && rendition.cuts.independent,
+            Self::Text(_) => true,
+        }
+    }
+
+    fn listed(&self, edge: &LiveEdge) -> Listed {
+        edge.listed(self.cuts(), self.fragments())
+    }
+}
+
+/// A track among those that are offered with it.
 pub struct LiveRendition<'a> {
-    pub rendition: &'a Rendition,
+    pub track: LiveTrack<'a>,
     /// All that the multivariant playlist names, this one among them.
-    pub all: &'a [&'a Rendition],
+    pub all: &'a [LiveTrack<'a>],
     /// Of the file, as it stands in addresses.
     pub file: &'a str,
 }
@@ -37,11 +90,11 @@ pub struct LiveRendition<'a> {
 /// Served as `/live/{file}/{rendition}/index.m3u8`. With `skip` the older segments are left out, where there are enough
 /// of them (`_HLS_skip=YES`).
 pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> String {
-    let LiveRendition { rendition, .. } = live;
-    let cuts = &rendition.cuts;
-    let listed = edge.listed(rendition);
+    let LiveRendition { track, .. } = live;
+    let cuts = track.cuts();
+    let listed = track.listed(edge);
     let target = media_playlist_tags::target_duration(cuts);
-    let end = end_of_list(rendition, &listed);
+    let end = end_of_list(*track, &listed);
     let since = |seconds: i64| end - seconds * i64::from(cuts.timescale);
     let ended = |segment: u32, before: i64| cuts.boundaries[segment as usize + 1] <= before;
     let skipped = match skip && !edge.ended {
@@ -54,16 +107,18 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
     };
 
     let mut out = String::new();
-    basic_tags::open_version(&mut out, VERSION, cuts.independent);
+    let independent = cuts.independent || matches!(track, LiveTrack::Text(_));
+    basic_tags::open_version(&mut out, VERSION, independent);
     out.push_str(&format!("#EXT-X-TARGETDURATION:{target}\n"));
     write_server_control(&mut out, live, target);
     out.push_str(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", listed.segments.start));
     if skipped > 0 {
         out.push_str(&format!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n"));
-    } else {
+    } else if matches!(track, LiveTrack::Media(_)) {
         ext_x_map::write_at(&mut out, &address(live, "init.mp4"));
     }
 
+    let extension = track.extension();
     let durations: Vec<SegmentMicros> = SegmentMicros::of(cuts).collect();
     let first = listed.segments.start + skipped;
     for segment in first..listed.segments.end {
@@ -73,7 +128,11 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
         if !edge.ended && segment + WITH_PARTS >= listed.segments.end {
             write_parts(&mut out, live, segment, u32::MAX);
         }
-        extinf::write_at(&mut out, durations[segment as usize], address(live, &format!("{segment}.m4s")));
+        extinf::write_at(
+            &mut out,
+            durations[segment as usize],
+            address(live, &format!("{segment}.{extension}")),
+        );
     }
     if edge.ended {
         media_playlist_tags::write_end(&mut out);
@@ -88,57 +147,31 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
         // "A server MAY add an EXT-X-PRELOAD-HINT": players that wait for it wait for the part itself.
         let hint = AttributeList::default()
             .plain("TYPE", "PART")
-            .quoted("URI", &address(live, &format!("{growing}.{}.m4s", listed.parts)));
+            .quoted("URI", &address(live, &format!("{growing}.{}.{extension}", listed.parts)));
         out.push_str(&format!("#EXT-X-PRELOAD-HINT:{hint}\n"));
     }
     write_reports(&mut out, live, edge);
     out
 }
 
-/// The same of a text: whole segments, which keep up with the picture's. Text has no parts: a line is there for seconds.
-pub fn live_text_playlist(text: &TextRendition, file: &str, edge: &LiveEdge) -> String {
-    let cuts = &text.cuts;
-    let target = media_playlist_tags::target_duration(cuts);
-    let segments = edge.segments(cuts);
-    let mut out = String::new();
-    basic_tags::open_version(&mut out, VERSION, true);
-    out.push_str(&format!("#EXT-X-TARGETDURATION:{target}\n"));
-    let control = AttributeList::default()
-        .plain("CAN-BLOCK-RELOAD", "YES")
-        .plain("HOLD-BACK", Seconds::from_millis(HOLD_BACK_TARGETS * target * 1000));
-    out.push_str(&format!("#EXT-X-SERVER-CONTROL:{control}\n#EXT-X-MEDIA-SEQUENCE:{}\n", segments.start));
-    let durations: Vec<SegmentMicros> = SegmentMicros::of(cuts).collect();
-    for segment in segments.clone() {
-        if segment == segments.start {
-            write_date_time(&mut out, cuts, edge, segment);
-        }
-        let address = format!("../../../media/{file}/{}/{segment}.vtt", text.id);
-        extinf::write_at(&mut out, durations[segment as usize], address);
-    }
-    if edge.ended {
-        media_playlist_tags::write_end(&mut out);
-    }
-    out
-}
-
-/// The longest part of a rendition in milliseconds, rounded up: `EXT-X-PART-INF` is a constant of the playlist.
-fn part_target_ms(rendition: &Rendition) -> i64 {
-    rescale(rendition.fragments.longest_part(), rendition.cuts.timescale, MILLIS_PER_SECOND, Rounding::Ceil)
+/// The longest part of a track in milliseconds, rounded up: `EXT-X-PART-INF` is a constant of the playlist.
+fn part_target_ms(track: &LiveTrack<'_>) -> i64 {
+    rescale(track.fragments().longest_part(), track.cuts().timescale, MILLIS_PER_SECOND, Rounding::Ceil)
 }
 
 /// Where parts and segments end that are listed, in ticks.
-fn end_of_list(rendition: &Rendition, listed: &Listed) -> i64 {
-    let cuts = &rendition.cuts;
+fn end_of_list(track: LiveTrack<'_>, listed: &Listed) -> i64 {
+    let cuts = track.cuts();
     match (listed.parts, cuts.range(SegmentIndex(listed.segments.end))) {
-        (1.., Some(segment)) => rendition.fragments.part_end(&segment, listed.parts - 1),
+        (1.., Some(segment)) => track.fragments().part_end(&segment, listed.parts - 1),
         _ => cuts.boundaries[listed.segments.end as usize],
     }
 }
 
 fn write_server_control(out: &mut String, live: &LiveRendition<'_>, target: i64) {
     // One distance from the edge for all renditions: sound and picture start together.
-    let longest_part = live.all.iter().map(|rendition| part_target_ms(rendition)).max().unwrap_or(0);
-    let part_target = part_target_ms(live.rendition);
+    let longest_part = live.all.iter().map(part_target_ms).max().unwrap_or(0);
+    let part_target = part_target_ms(&live.track);
     let control = AttributeList::default()
         .plain("CAN-BLOCK-RELOAD", "YES")
         .plain("PART-HOLD-BACK", Seconds::from_millis(PART_HOLD_BACK_PARTS * longest_part))
@@ -158,7 +191,7 @@ fn write_date_time(out: &mut String, cuts: &CutList, edge: &LiveEdge, segment: u
 
 /// Up to `count` parts of a segment.
 fn write_parts(out: &mut String, live: &LiveRendition<'_>, segment: u32, count: u32) {
-    let (cuts, rule) = (&live.rendition.cuts, live.rendition.fragments);
+    let (cuts, rule) = (live.track.cuts(), live.track.fragments());
     let Some(range) = cuts.range(SegmentIndex(segment)) else { return };
     let micros = |tick: i64| rescale(tick - cuts.start(), cuts.timescale, MICROS_PER_SECOND, Rounding::Floor);
     let mut start = range.start;
@@ -166,9 +199,8 @@ fn write_parts(out: &mut String, live: &LiveRendition<'_>, segment: u32, count: 
         let end = rule.part_end(&range, part);
         let mut list = AttributeList::default()
             .plain("DURATION", SegmentMicros(micros(end) - micros(start)))
-            .quoted("URI", &address(live, &format!("{segment}.{part}.m4s")));
-        // Every frame of sound can be started at; of pictures the first of a segment.
-        if live.rendition.audio().is_some() || part == 0 && cuts.independent {
+            .quoted("URI", &address(live, &format!("{segment}.{part}.{}", live.track.extension())));
+        if live.track.is_independent(part) {
             list = list.plain("INDEPENDENT", "YES");
         }
         out.push_str(&format!("#EXT-X-PART:{list}\n"));
@@ -178,18 +210,18 @@ fn write_parts(out: &mut String, live: &LiveRendition<'_>, segment: u32, count: 
 
 /// Where the other renditions are: a client that switches asks for the right part at once.
 fn write_reports(out: &mut String, live: &LiveRendition<'_>, edge: &LiveEdge) {
-    for other in live.all.iter().filter(|other| other.id != live.rendition.id) {
-        let listed = edge.listed(other);
+    for other in live.all.iter().filter(|other| other.id() != live.track.id()) {
+        let listed = other.listed(edge);
         let last = match listed.parts.checked_sub(1) {
             Some(part) => Some((listed.segments.end, part)),
             None => listed.segments.end.checked_sub(1).and_then(|segment| {
-                let range = other.cuts.range(SegmentIndex(segment))?;
-                Some((segment, other.fragments.part_count(&range) - 1))
+                let range = other.cuts().range(SegmentIndex(segment))?;
+                Some((segment, other.fragments().part_count(&range) - 1))
             }),
         };
         if let Some((segment, part)) = last {
             let report = AttributeList::default()
-                .quoted("URI", &format!("../{}/index.m3u8", other.id))
+                .quoted("URI", &format!("../{}/index.m3u8", other.id()))
                 .plain("LAST-MSN", segment)
                 .plain("LAST-PART", part);
             out.push_str(&format!("#EXT-X-RENDITION-REPORT:{report}\n"));
@@ -199,7 +231,7 @@ fn write_reports(out: &mut String, live: &LiveRendition<'_>, edge: &LiveEdge) {
 
 /// Relative to the playlist's own address; the same files as on demand.
 fn address(live: &LiveRendition<'_>, name: &str) -> String {
-    format!("../../../media/{}/{}/{name}", live.file, live.rendition.id)
+    format!("../../../media/{}/{}/{name}", live.file, live.track.id())
 }
 
 #[cfg(test)]
@@ -215,12 +247,13 @@ mod tests {
     }
 
     fn playlists(edge: &LiveEdge, skip: bool) -> Vec<(String, String)> {
-        let film = examples::two_languages();
-        let all: Vec<&Rendition> =
-            film.renditions().map(AsRef::as_ref).filter(|rendition| !rendition.copied).collect();
-        let print = |rendition: &&Rendition| {
-            let live = LiveRendition { rendition, all: &all, file: FILE };
-            (rendition.id.kind().to_owned(), live_playlist(&live, edge, skip))
+        let (film, texts) = (examples::two_languages(), examples::subtitles().text);
+        let media = film.renditions().filter(|rendition| !rendition.copied);
+        let media = media.map(|rendition| LiveTrack::Media(rendition));
+        let all: Vec<LiveTrack> = media.chain(texts.first().map(|text| LiveTrack::Text(text))).collect();
+        let print = |track: &LiveTrack| {
+            let live = LiveRendition { track: *track, all: &all, file: FILE };
+            (track.id().kind().to_owned(), live_playlist(&live, edge, skip))
         };
         all.iter().map(print).collect()
     }

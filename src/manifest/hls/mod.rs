@@ -20,7 +20,7 @@ mod tests;
 mod transport_playlists;
 
 pub use image_playlist::image_playlist;
-pub use live_playlist::{LiveRendition, live_playlist, live_text_playlist};
+pub use live_playlist::{LiveRendition, LiveTrack, live_playlist};
 pub use media_playlist::{media_playlist, text_playlist};
-pub use multivariant_playlist::{live_multivariant, live_renditions, multivariant};
+pub use multivariant_playlist::{live_multivariant, live_renditions, live_tracks, multivariant};
 pub use transport_playlists::{transport_multivariant, transport_playlist};

@@ -2,6 +2,7 @@
 
 use super::audio_group::AudioGroup;
 use super::ext_x_stream_inf::Variant;
+use super::live_playlist::LiveTrack;
 use super::{basic_tags, ext_x_media, image_playlist};
 use crate::manifest::CopySelection;
 use crate::manifest::audio_track::AudioTrack;
@@ -24,7 +25,13 @@ pub fn live_multivariant(presentation: &Presentation) -> String {
     print(presentation, CopySelection::None, &TextTrack::all(presentation), |id| format!("{id}/index.m3u8"))
 }
 
-/// The renditions that [`live_multivariant`] names.
+/// Everything that [`live_multivariant`] names.
+pub fn live_tracks(presentation: &Presentation) -> Vec<LiveTrack<'_>> {
+    let text = presentation.text.iter().map(|text| LiveTrack::Text(text));
+    live_renditions(presentation).into_iter().map(LiveTrack::Media).chain(text).collect()
+}
+
+/// The renditions that it names, of picture and sound.
 pub fn live_renditions(presentation: &Presentation) -> Vec<&Rendition> {
     let tracks = AudioTrack::all(presentation);
     let sound = tracks.iter().flat_map(|track| &track.renditions).map(|member| member.rendition);
