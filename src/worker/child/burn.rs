@@ -36,7 +36,15 @@ pub struct Burner<'s> {
     track: Track,
     /// The piece that is read next.
     piece: Option<Nanos>,
-    drawn: Option<(Key, Overlay)>,
+    /// What is on the screen; nothing to draw where that is damaged.
+    drawn: Option<(Key, Option<Overlay>)>,
+    /// None before the first one.
+    frames: Option<Frames>,
+}
+
+struct Frames {
+    caps: gst::Caps,
+    info: VideoInfo,
 }
 
 /// Opens what [`Burner`] reads.
@@ -77,32 +85,46 @@ impl<'s> Burner<'s> {
             track: Track::new(&format),
             piece: None,
             drawn: None,
+            frames: None,
         })
     }
 
-    /// The frame that is shown at `at_ns` from the origin, with its subtitle where there is one. Times do not go backwards.
-    pub fn draw(
-        &mut self,
-        frame: &gst::Buffer,
-        caps: &gst::CapsRef,
-        at_ns: Nanos,
-    ) -> Result<Option<gst::Buffer>, Failure> {
+    /// Tells what the frames are that come next. Refused before the first is drawn on, so that another profile has its turn.
+    pub fn expect(&mut self, caps: &gst::CapsRef) -> Result<(), Failure> {
+        if self.frames.as_ref().is_some_and(|frames| *frames.caps == *caps) {
+            return Ok(());
+        }
+        let info = VideoInfo::from_caps(caps).map_err(|error| failure::setup("subtitles", error))?;
+        let elsewhere = caps.features(0).is_some_and(|memory| !memory.contains("memory:SystemMemory"));
+        let format = info.format_info();
+        let eight_bits = format.depth().iter().all(|depth| *depth == 8);
+        if elsewhere || !format.is_yuv() || !eight_bits || format.n_components() < 3 {
+            return Err(failure::setup("subtitles", format!("nobody can draw on frames of {caps}")));
+        }
+        self.film.frame = (info.width(), info.height());
+        self.colours = colours(&info).unwrap_or(self.colours);
+        self.drawn = None;
+        self.frames = Some(Frames { caps: caps.to_owned(), info });
+        Ok(())
+    }
+
+    /// The frame that is shown at `at_ns` from the origin with its subtitle, where it has one. Times do not go backwards.
+    pub fn draw(&mut self, frame: &gst::Buffer, at_ns: Nanos) -> Result<Option<gst::Buffer>, Failure> {
         self.read_up_to(at_ns)?;
-        let Some(key) = self.track.key(at_ns) else {
-            self.drawn = None;
+        let key = self.track.key(at_ns);
+        if self.drawn.as_ref().map(|(drawn, _)| *drawn) != key {
+            let overlay = |key| {
+                let picture = self.track.picture(key);
+                (key, picture.map(|picture| Overlay::new(&picture, &self.film, self.colours)))
+            };
+            self.drawn = key.map(overlay);
+        }
+        let (Some((_, Some(overlay))), Some(Frames { info, .. })) = (&self.drawn, &self.frames) else {
             return Ok(None);
         };
-        let info = VideoInfo::from_caps(caps).map_err(|error| failure::setup("subtitles", error))?;
-        if self.drawn.as_ref().is_none_or(|(drawn, _)| *drawn != key) {
-            let colours = colours(&info).unwrap_or(self.colours);
-            let film = Film { frame: (info.width(), info.height()), ..self.film };
-            let overlay = self.track.picture(key).map(|picture| Overlay::new(&picture, &film, colours));
-            self.drawn = overlay.map(|overlay| (key, overlay));
-        }
-        let Some((_, overlay)) = &self.drawn else { return Ok(None) };
-        let unwritable = |_| failure::setup("subtitles", "frames that cannot be drawn on");
+        let unwritable = || failure::setup("subtitles", "a frame that cannot be drawn on");
         let mut drawn = frame.copy_deep().map_err(|error| failure::setup("subtitles", error))?;
-        blend(overlay, drawn.make_mut(), &info).map_err(unwritable)?;
+        blend(overlay, drawn.get_mut().ok_or_else(unwritable)?, info).ok_or_else(unwritable)?;
         Ok(Some(drawn))
     }
 
@@ -140,8 +162,8 @@ impl<'s> Burner<'s> {
         readable(read)?;
         blocks.sort_by_key(|block| block.start_ns);
         let packet = |block: TextBlock| Packet {
-            start_ns: block.start_ns - self.origin_ns,
-            end_ns: block.end_ns - self.origin_ns,
+            start_ns: block.start_ns.saturating_sub(self.origin_ns),
+            end_ns: block.end_ns.saturating_sub(self.origin_ns),
             data: block.data,
         };
         Ok(blocks.into_iter().map(packet).collect())
@@ -179,21 +201,18 @@ fn colours(info: &VideoInfo) -> Option<Colours> {
     Some(Colours { matrix, full_range: colorimetry.range() == VideoColorRange::Range0_255 })
 }
 
-/// `Err` where frames are not of 8 bits in planes of this machine's memory.
-fn blend(overlay: &Overlay, frame: &mut gst::BufferRef, info: &VideoInfo) -> Result<(), ()> {
+/// `None` where the frame is not what its caps say.
+fn blend(overlay: &Overlay, frame: &mut gst::BufferRef, info: &VideoInfo) -> Option<()> {
     let format = info.format_info();
-    if !format.is_yuv() || format.depth().iter().any(|depth| *depth != 8) || format.n_components() < 3 {
-        return Err(());
-    }
-    let mut frame = VideoFrameRef::from_buffer_ref_writable(frame, info).map_err(|_| ())?;
+    let mut frame = VideoFrameRef::from_buffer_ref_writable(frame, info).ok()?;
     for component in 0..3 {
         let plane = format.plane()[component];
-        let stride = usize::try_from(frame.plane_stride()[plane as usize]).map_err(|_| ())?;
+        let stride = usize::try_from(*frame.plane_stride().get(plane as usize)?).ok()?;
         let offset = format.poffset()[component] as usize;
         let step = format.pixel_stride()[component] as usize;
-        let bytes = frame.plane_data_mut(plane).map_err(|_| ())?.get_mut(offset..).ok_or(())?;
+        let bytes = frame.plane_data_mut(plane).ok()?.get_mut(offset..)?;
         let shared = (format.w_sub()[component], format.h_sub()[component]);
         overlay.blend(&mut Samples { bytes, stride, step, component, shared });
     }
-    Ok(())
+    Some(())
 }

@@ -114,7 +114,7 @@ fn feed(
     let mut beside = burn::source(file)?;
     let burner = work.burn.as_ref().map(|burn| Burner::new(&mut beside, spec, work, burn)).transpose()?;
     let timescale = spec.cuts.timescale;
-    let mut into = Grid { source: &chains.grid, timescale, frame_ns, started: false, burner, caps: None };
+    let mut into = Grid { source: &chains.grid, timescale, frame_ns, started: false, burner };
     let mut previous: Option<gst::Buffer> = None;
     let mut last_ns = None;
     while let Some(sample) = sink::pull(&chains.pipeline, &chains.raw)? {
@@ -136,7 +136,9 @@ fn feed(
             chains.grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
         }
         last_ns = Some(at_ns);
-        into.caps = Some(caps.to_owned());
+        if let Some(burner) = &mut into.burner {
+            burner.expect(caps)?;
+        }
         for slot in conformer.place(at_ns) {
             let shown = if slot.repeat { previous.as_ref().unwrap_or(&buffer) } else { &buffer };
             if !into.push(shown, slot)? {
@@ -173,8 +175,6 @@ struct Grid<'a> {
     frame_ns: Nanos,
     started: bool,
     burner: Option<Burner<'a>>,
-    /// Of the frames that come.
-    caps: Option<gst::Caps>,
 }
 
 impl Grid<'_> {
@@ -184,10 +184,10 @@ impl Grid<'_> {
         let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
         let at_ns = nanos_from_ticks(slot.tick, self.timescale);
         let at = time(at_ns);
-        let drawn = match (&mut self.burner, &self.caps) {
-            // A subtitle begins with the frame that is nearest to its time.
-            (Some(burner), Some(caps)) => burner.draw(shown, caps, at_ns + self.frame_ns / 2)?,
-            _ => None,
+        // A subtitle begins with the frame that is nearest to its time.
+        let drawn = match &mut self.burner {
+            Some(burner) => burner.draw(shown, at_ns + self.frame_ns / 2)?,
+            None => None,
         };
         let mut frame = drawn.unwrap_or_else(|| shown.copy());
         {
