@@ -1,7 +1,7 @@
 //! Millrace, floor by floor; imports point down only (`tests/tidy.rs` reads them).
 //!
 //! 7 `cli` · 6 `http` · 5 `encoder` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
-//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text` · 0 `base`
+//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text`, `subpicture` · 0 `base`
 
 pub mod base;
 pub mod catalogue;
@@ -17,6 +17,7 @@ pub mod mpegts;
 pub mod pipeline;
 pub mod rendition;
 pub mod store;
+pub mod subpicture;
 pub mod text;
 pub mod timeline;
 pub mod worker;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use millrace::config::ROOMS;
 
 /// Rooms and their floors: a room imports from its own floor and those below.
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("base", 0),
     ("media", 1),
     ("timeline", 1),
     ("isobmff", 1),
     ("mpegts", 1),
     ("text", 1),
+    ("subpicture", 1),
     ("rendition", 2),
     ("manifest", 2),
     ("config", 2),

@@ -85,7 +85,10 @@ fn select(presentation: &mut Presentation, arguments: &Export) -> Result<(), Tro
     } else {
         presentation.video.retain(wanted);
         presentation.audio.retain(wanted);
+        let burnt = presentation.burnt.iter().flat_map(|burnt| &burnt.rungs);
+        presentation.video.extend(burnt.filter(|rendition| wanted(rendition)).cloned());
     }
+    presentation.burnt.clear();
     if arguments.mp4.is_some() {
         let mut tracks = std::collections::BTreeSet::new();
         presentation.audio.retain(|rendition| tracks.insert(rendition.track));

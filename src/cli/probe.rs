@@ -130,7 +130,7 @@ fn print_facts(info: &MediaInfo) {
 }
 
 fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolved]) {
-    for rendition in presentation.renditions() {
+    for rendition in presentation.listed() {
         let planned = spec::head_spec(info, rendition, profiles, 0, spec::Stretch::whole(rendition));
         let profile = planned.map_or_else(|| "no profile".into(), |(_, profile)| profile);
         let what = match &rendition.media {

@@ -24,13 +24,14 @@ pub struct LogFilter {
 }
 
 /// The modules of this crate that log under their own name.
-pub const ROOMS: [&str; 20] = [
+pub const ROOMS: [&str; 21] = [
     "base",
     "media",
     "timeline",
     "isobmff",
     "mpegts",
     "text",
+    "subpicture",
     "rendition",
     "manifest",
     "config",

@@ -1,14 +1,16 @@
 //! What a worker is told to make: a rendition's plan and a profile's texts as a head's specification.
 
 use crate::isobmff::SampleEntry;
-use crate::media::MediaInfo;
+use crate::media::{MediaInfo, VideoTrack};
 use crate::pipeline::{AudioGraph, ProfileKind, Resolved, VideoGraph};
 use crate::rendition::{
     AudioForm, Rendition, RenditionMedia, VideoForm, audio_entry, frame_grid, lattice, video_entry,
 };
 use crate::timeline::SegmentIndex;
 use crate::timeline::audio::Lattice;
-use crate::worker::protocol::{CopyAudio, CopyVideo, EncodeAudio, EncodeVideo, HeadSpec, HeadWork, Input};
+use crate::worker::protocol::{
+    Burn, CopyAudio, CopyVideo, EncodeAudio, EncodeVideo, HeadSpec, HeadWork, Input,
+};
 
 /// From where to where a head works.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ pub fn head_spec(
         edit_offset_ns: facts.edit_offset_ns,
         origin_ns: info.origin_ns,
     };
-    let (cuts, fragments) = (rendition.cuts.clone(), rendition.fragments);
+    let (cuts, fragments) = ((*rendition.cuts).clone(), rendition.fragments);
     let Stretch { start, first_part, until } = stretch;
     Some((HeadSpec { input, cuts, fragments, start, first_part, until, work }, profile))
 }
@@ -107,8 +109,21 @@ fn video_work(
         codec: form.codec.clone(),
         grid: frame_grid(form),
         entry: video_entry(track, rendition, form),
+        burn: rendition.burnt.and_then(|text| burn(info, track, text)),
     };
     Some((HeadWork::EncodeVideo(work), graph.profile.clone()))
+}
+
+/// How text track `text` is drawn into the picture of `track`.
+fn burn(info: &MediaInfo, track: &VideoTrack, text: usize) -> Option<Burn> {
+    let subtitles = info.text.get(text)?;
+    let lies = track.rotation % 180 == 90;
+    Some(Burn {
+        track: subtitles.facts.number,
+        codec: subtitles.codec.clone(),
+        coded: (track.width, track.height),
+        sample_aspect: if lies { (1, 1) } else { track.sample_aspect },
+    })
 }
 
 fn video_graphs(

@@ -27,6 +27,7 @@ const TARGETS_OF_PATIENCE: u64 = 3;
 const FIRST_PATIENCE: Duration = Duration::from_secs(15);
 
 pub async fn index(call: &Call<'_>, file: FileId) -> Answer {
+    refuse_burnt(call)?;
     let presentation = call.context.encoders.presentation(file).await?;
     if !call.head {
         join(call, file).await?;
@@ -35,6 +36,7 @@ pub async fn index(call: &Call<'_>, file: FileId) -> Answer {
 }
 
 pub async fn manifest(call: &Call<'_>, file: FileId) -> Answer {
+    refuse_burnt(call)?;
     let presentation = call.context.encoders.presentation(file).await?;
     let mut watch = match call.head {
         true => call.context.encoders.live_edge(file).await?,
@@ -48,6 +50,17 @@ pub async fn manifest(call: &Call<'_>, file: FileId) -> Answer {
     let status = reach(&mut watch, wanted, FIRST_PATIENCE).await?;
     let text = dash::live_mpd(&presentation, &file.to_string(), CopySelection::None, &edge(call, &status));
     Ok(manifests::print(call, DASH, text).await)
+}
+
+/// Everybody at the edge watches the same pictures.
+fn refuse_burnt(call: &Call<'_>) -> Result<(), Problem> {
+    match call.query.get("burn")? {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(
+            Kind::BadRequest,
+            "`burn` is not offered at the live edge; /hls and /dash have it.",
+        )),
+    }
 }
 
 /// The clock that the description refers to, as `xs:dateTime`.

@@ -1,5 +1,7 @@
 //! Playlists and manifests, as [`crate::manifest`] prints them.
 
+use std::sync::Arc;
+
 use http::Response;
 
 use super::body::Body;
@@ -17,14 +19,12 @@ pub const DASH: &str = "application/dash+xml";
 pub const WEBVTT: &str = "text/vtt; charset=utf-8";
 
 pub async fn hls(call: &Call<'_>, file: FileId) -> Answer {
-    let copy = copy_selection(call)?;
-    let presentation = call.context.encoders.presentation(file).await?;
+    let (presentation, copy) = chosen(call, file).await?;
     Ok(print(call, HLS, playlist::multivariant(&presentation, &file.to_string(), copy)).await)
 }
 
 pub async fn dash(call: &Call<'_>, file: FileId) -> Answer {
-    let copy = copy_selection(call)?;
-    let presentation = call.context.encoders.presentation(file).await?;
+    let (presentation, copy) = chosen(call, file).await?;
     Ok(print(call, DASH, mpd::mpd(&presentation, &file.to_string(), copy)).await)
 }
 
@@ -63,7 +63,41 @@ pub fn find<'a>(
     Err(StreamError::no_rendition(file, name, presentation.ids()))
 }
 
-pub fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {
+/// What a manifest lists: `?burn=` asks for the pictures with the subtitles of a text track drawn in, `?copy=` for some of
+/// those that are there.
+pub async fn chosen(call: &Call<'_>, file: FileId) -> Result<(Arc<Presentation>, CopySelection), Problem> {
+    let copy = copy_selection(call)?;
+    let track: Option<usize> = call.query.parse("burn")?;
+    if track.is_some() && copy == CopySelection::Only {
+        let detail =
+            "`burn` draws into the picture, which a copy leaves as it is: it does not go with `copy=only`.";
+        return Err(Problem::new(Kind::BadRequest, detail));
+    }
+    let presentation = call.context.encoders.presentation(file).await?;
+    let Some(track) = track else { return Ok((presentation, copy)) };
+    match presentation.with_burnt(track) {
+        Some(burnt) => Ok((Arc::new(burnt), CopySelection::All)),
+        None => Err(Problem::new(Kind::BadRequest, not_burnt(&presentation, track))),
+    }
+}
+
+fn not_burnt(presentation: &Presentation, track: usize) -> String {
+    let name = |track: usize| {
+        let found = presentation.info.text.get(track)?;
+        let language = found.facts.language.as_deref().map_or_else(String::new, |tag| format!(", {tag}"));
+        Some(format!("{track} ({}{language})", found.codec))
+    };
+    let known: Vec<String> = presentation.burnt_tracks().filter_map(name).collect();
+    match known.is_empty() {
+        true => "`burn`: no text track of this file can be drawn into its picture.".to_owned(),
+        false => {
+            let known = known.join(", ");
+            format!("`burn`: text track {track} cannot be drawn into the picture; those that can: {known}.")
+        }
+    }
+}
+
+fn copy_selection(call: &Call<'_>) -> Result<CopySelection, Problem> {
     match call.query.get("copy")?.as_deref() {
         None => Ok(CopySelection::All),
         Some("only") => Ok(CopySelection::Only),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::context::{FragmentedSegment, Segment, Streams};
-use super::manifests::{HLS, copy_selection, print, text as webvtt};
+use super::manifests::{HLS, chosen, print, text as webvtt};
 use super::media::{PATIENCE, stream, untold};
 use super::problem::{Kind, Problem};
 use super::respond::{Answer, Call};
@@ -23,8 +23,7 @@ use crate::timeline::{Rounding, SegmentIndex, rescale};
 const TRANSPORT: &str = "video/mp2t";
 
 pub async fn index(call: &Call<'_>, file: FileId) -> Answer {
-    let copy = copy_selection(call)?;
-    let presentation = call.context.encoders.presentation(file).await?;
+    let (presentation, copy) = chosen(call, file).await?;
     let text = playlists::transport_multivariant(&presentation, copy).ok_or_else(|| {
         let detail = "Nothing of this file fits into MPEG transport streams: they carry H.264, AAC, AC-3 and E-AC-3, and \
                       no profile of this machine makes H.264 of its picture. /hls and /dash have what there is.";

@@ -3,6 +3,7 @@
 //! settings.
 
 mod audio;
+mod burnt;
 mod h264;
 mod images;
 mod label;

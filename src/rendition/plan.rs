@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::presentation::{Grid, Presentation, Rendition};
-use super::{ImageRendition, audio, text, video};
+use super::{ImageRendition, audio, burnt, text, video};
 use crate::media::{KeyframeIndex, MediaInfo};
 use crate::timeline::{CutList, CutTargets, FragmentRule};
 
@@ -75,5 +75,7 @@ pub fn plan(
     let duration_ns = ends.max().unwrap_or(info.duration_ns).max(info.duration_ns);
     let shown = info.video.first().filter(|track| (settings.decodes)(&track.codec));
     let images = shown.map(|track| ImageRendition::plan(track, index, duration_ns, settings.content_version));
-    Ok(Presentation { info: info.clone(), duration_ns, video, audio, text, images, grid, reasons })
+    let burnt = burnt::renditions(info, &video);
+    let info = info.clone();
+    Ok(Presentation { info, duration_ns, video, audio, text, images, burnt, grid, reasons })
 }

@@ -44,6 +44,8 @@ pub struct Presentation {
     pub text: Vec<Arc<TextRendition>>,
     /// Small pictures to seek by, where there is a picture that can be decoded.
     pub images: Option<Arc<ImageRendition>>,
+    /// By text track, the encoded rungs with its pictures drawn in. Listed where somebody asks for them.
+    pub burnt: Vec<Burnt>,
     /// How text is cut.
     pub grid: Grid,
     /// Why there is no copy, or which one of several decisions was taken: rendition kind → reason in words.
@@ -51,8 +53,13 @@ pub struct Presentation {
 }
 
 impl Presentation {
-    /// Of picture and sound.
+    /// Of picture and sound; those that are listed without being asked for come first.
     pub fn renditions(&self) -> impl Iterator<Item = &Arc<Rendition>> {
+        self.listed().chain(self.burnt.iter().flat_map(|burnt| &burnt.rungs))
+    }
+
+    /// Of picture and sound, without subtitles drawn in.
+    pub fn listed(&self) -> impl Iterator<Item = &Arc<Rendition>> {
         self.video.iter().chain(&self.audio)
     }
 
@@ -77,6 +84,15 @@ impl Presentation {
 pub struct Grid {
     pub cuts: CutList,
     pub fragments: FragmentRule,
+}
+
+/// The encoded rungs with one text track drawn in.
+#[derive(Clone, Debug)]
+pub struct Burnt {
+    /// Index in `MediaInfo::text`.
+    pub track: usize,
+    /// From high to low.
+    pub rungs: Vec<Arc<Rendition>>,
 }
 
 /// One text track as WebVTT.
@@ -116,7 +132,9 @@ pub struct Rendition {
     /// Index of the source track in `MediaInfo::video` or `MediaInfo::audio`.
     pub track: usize,
     pub copied: bool,
-    pub cuts: CutList,
+    /// Index in `MediaInfo::text` of the track whose pictures are drawn into it.
+    pub burnt: Option<usize>,
+    pub cuts: Arc<CutList>,
     /// Copied video only: presentation tick of the keyframe that opens each segment.
     pub keyframes: Vec<i64>,
     pub fragments: FragmentRule,

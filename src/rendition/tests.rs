@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::media::{
-    AudioTrack, Colour, Container, Disposition, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TrackFacts,
-    VideoTrack,
+    AudioTrack, Colour, Container, Disposition, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TextTrack,
+    TrackFacts, VideoTrack,
 };
 use crate::timeline::{CutList, CutTargets, FragmentRule, FrameRate, NANOS_PER_SECOND, SegmentIndex};
 
@@ -183,6 +183,56 @@ fn an_id_names_the_content_and_nothing_else() {
     };
     assert_eq!(ids("1"), ids("1"));
     assert!(ids("1").iter().zip(ids("2")).all(|(a, b)| *a != b));
+}
+
+fn subtitles(number: u64, codec: &str) -> TextTrack {
+    let bitmap = matches!(codec, "pgs" | "vobsub" | "dvb");
+    TextTrack { facts: facts(number), codec: codec.into(), bitmap, caps: String::new() }
+}
+
+#[test]
+fn every_rung_is_offered_once_more_for_each_track_whose_pictures_can_be_drawn() {
+    let codecs = ["subrip", "pgs", "dvb", "vobsub"];
+    let film = |container| {
+        let text = codecs.iter().zip(3..).map(|(codec, number)| subtitles(number, codec)).collect();
+        let tracks = file(vec![picture("h264", 1280, 720)], vec![sound(2, "aac", 2)]);
+        planned(MediaInfo { container, text, ..tracks }, &index(), "1").expect("a plan")
+    };
+    let film = film(Container::Matroska);
+    let all = ["vcopy", "v720", "v360", "a0copy", "v720t1", "v360t1", "v720t3", "v360t3"];
+    assert_eq!(kinds(&film), all);
+    assert_eq!(film.listed().count(), 4, "what is listed does not change");
+    assert_eq!(film.burnt_tracks().collect::<Vec<_>>(), [1, 3]);
+    let drawn = film.with_burnt(3).expect("it can be drawn");
+    assert_eq!(kinds(&drawn), ["v720t3", "v360t3", "a0copy"]);
+    for (plain, drawn) in film.video[1..].iter().zip(&drawn.video) {
+        assert!(Arc::ptr_eq(&plain.cuts, &drawn.cuts), "thirty tracks share one list");
+        assert_eq!((plain.video(), drawn.burnt), (drawn.video(), Some(3)));
+    }
+    assert!([0, 2, 4].iter().all(|track| film.with_burnt(*track).is_none()));
+}
+
+#[test]
+fn what_is_drawn_into_a_picture_is_in_its_name() {
+    let film = |version| {
+        let text = vec![subtitles(2, "pgs"), subtitles(3, "pgs")];
+        let tracks = file(vec![picture("h264", 640, 360)], vec![]);
+        planned(MediaInfo { container: Container::Matroska, text, ..tracks }, &index(), version)
+            .expect("a plan")
+    };
+    let ids = |version| film(version).renditions().map(|known| known.id.clone()).collect::<Vec<_>>();
+    let versions = |ids: &[RenditionId]| -> std::collections::BTreeSet<String> {
+        ids.iter().filter_map(|id| id.0.rsplit_once('-').map(|(_, version)| version.to_owned())).collect()
+    };
+    assert_eq!(ids("1"), ids("1"));
+    assert_eq!(versions(&[ids("1"), ids("2")].concat()).len(), 2 * ids("1").len());
+}
+
+#[test]
+fn subtitles_in_other_containers_are_not_offered_yet() {
+    let tracks = file(vec![picture("h264", 640, 360)], vec![]);
+    let film = MediaInfo { text: vec![subtitles(2, "vobsub")], ..tracks };
+    assert_eq!(planned(film, &index(), "1").expect("a plan").burnt_tracks().count(), 0);
 }
 
 #[test]

@@ -89,12 +89,12 @@ impl Transport {
     pub fn cuts(&self) -> CutList {
         let (video, audio) = match (&self.video, &self.audio) {
             (Some(video), Some(audio)) => (video, audio),
-            (Some(only), None) | (None, Some(only)) => return only.cuts.clone(),
+            (Some(only), None) | (None, Some(only)) => return (*only.cuts).clone(),
             (None, None) => {
                 return CutList { timescale: 1, boundaries: vec![0], independent: true };
             }
         };
-        let mut cuts = video.cuts.clone();
+        let mut cuts = (*video.cuts).clone();
         let end = cuts.end() + ticks_from_nanos(TAIL_NS, cuts.timescale);
         let behind = audio
             .cuts
@@ -155,7 +155,7 @@ mod tests {
     fn film(video: CutList, end_ns: i64, rate: u32) -> Transport {
         let grid = CutList::by_time(0, video.end_ns(), examples::TARGETS);
         let mut sound = examples::sound();
-        sound.cuts = CutList::audio(&grid, rate, 1024, 0, end_ns);
+        sound.cuts = CutList::audio(&grid, rate, 1024, 0, end_ns).into();
         Transport { video: Some(examples::video("v720", video).into()), audio: Some(sound.into()) }
     }
 

@@ -17,6 +17,9 @@ const VERSION_BYTES: usize = 6;
 /// Raised when this program makes other text from the same lines.
 const TEXT_FORMAT: u32 = 1;
 
+/// Raised when this program draws subtitles in another way.
+const BURNT_FORMAT: u32 = 1;
+
 /// Raised when this program makes other pictures of the same film.
 const IMAGE_FORMAT: u32 = 1;
 
@@ -37,6 +40,16 @@ pub fn rendition_id(
     hash.update(cuts.timescale.to_le_bytes());
     cuts.boundaries.iter().for_each(|boundary| hash.update(boundary.to_le_bytes()));
     hash.update(format!("{fragments:?}").as_bytes());
+    finish(kind, hash)
+}
+
+/// Of a rung with subtitles drawn in. What the rung depends on is in its own id.
+pub fn burnt_id(kind: &str, rung: &RenditionId) -> RenditionId {
+    let mut hash = Sha256::new();
+    hash.update(BURNT_FORMAT.to_le_bytes());
+    hash.update(rung.0.as_bytes());
+    hash.update([0]);
+    hash.update(kind.as_bytes());
     finish(kind, hash)
 }
 

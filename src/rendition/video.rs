@@ -138,7 +138,18 @@ fn copy(track: &VideoTrack, index: &KeyframeIndex, settings: &PlanSettings<'_>) 
         kbps: 0,
     });
     let id = rendition_id("vcopy", settings.content_version, &media, &cuts, fragments);
-    Ok(Rendition { id, track: 0, copied: true, cuts, keyframes, fragments, bandwidth, codec_string, media })
+    Ok(Rendition {
+        id,
+        track: 0,
+        copied: true,
+        burnt: None,
+        cuts: Arc::new(cuts),
+        keyframes,
+        fragments,
+        bandwidth,
+        codec_string,
+        media,
+    })
 }
 
 /// From the index: bytes from keyframe to keyframe. Where it has none, the file's own average.
@@ -169,7 +180,7 @@ fn rungs(
     index: &KeyframeIndex,
     settings: &PlanSettings<'_>,
 ) -> impl Iterator<Item = Rendition> {
-    let cuts = grid(track, settings.targets);
+    let cuts = Arc::new(grid(track, settings.targets));
     let fragments = grid_fragments(track, &cuts, settings.targets);
     let (width, height) = display_size(track);
     let source_kbps = source_kbps(track, index, settings.file_bytes);
@@ -201,6 +212,7 @@ fn rungs(
             id,
             track: 0,
             copied: false,
+            burnt: None,
             cuts: cuts.clone(),
             keyframes: Vec::new(),
             fragments,

@@ -147,6 +147,19 @@ pub struct EncodeVideo {
     /// The sample entry; of its configuration record only what is fixed whoever encodes, the encoder supplies the
     /// rest.
     pub entry: SampleEntry,
+    /// Subtitles that are drawn into the picture.
+    pub burn: Option<Burn>,
+}
+
+/// A text track of the same file whose pictures are drawn into the frames.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Burn {
+    pub track: TrackNumber,
+    /// As in `TextTrack::codec`.
+    pub codec: String,
+    /// Of the source's frames: what its pixels are in, and what a track without a size of its own is made for.
+    pub coded: (u32, u32),
+    pub sample_aspect: (u32, u32),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -23,6 +23,8 @@ struct FileDetail {
     renditions: Vec<RenditionItem>,
     /// By rendition, why it is as it is, or why there is none.
     reasons: BTreeMap<String, String>,
+    /// Numbers of the text tracks whose pictures can be drawn into the video: what `?burn=` takes.
+    burn: Vec<usize>,
     /// Why there are no renditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     unplayable: Option<String>,
@@ -96,6 +98,7 @@ pub async fn one(call: &Call<'_>, id: FileId) -> Answer {
         chapters: media.map_or_else(Vec::new, |media| media.chapters.iter().map(ChapterItem::from).collect()),
         renditions: presentation.as_deref().map_or_else(Vec::new, renditions),
         reasons: presentation.as_ref().map_or_else(BTreeMap::new, |found| found.reasons.clone()),
+        burn: presentation.as_ref().map_or_else(Vec::new, |found| found.burnt_tracks().collect()),
         unplayable,
     };
     super::json(call, &detail).await
@@ -106,7 +109,7 @@ fn renditions(presentation: &Presentation) -> Vec<RenditionItem> {
         let reason = presentation.reasons.get(rendition.id.kind()).cloned();
         RenditionItem { reason, ..RenditionItem::from(rendition) }
     };
-    presentation.renditions().map(|rendition| item(rendition)).collect()
+    presentation.listed().map(|rendition| item(rendition)).collect()
 }
 
 impl From<&Rendition> for RenditionItem {
@@ -126,7 +129,7 @@ impl From<&Rendition> for RenditionItem {
             label: audio.map(|form| form.label.clone()),
             bandwidth: rendition.bandwidth.peak,
             segments: rendition.cuts.segment_count(),
-            cut_list: CutListItem::from(&rendition.cuts),
+            cut_list: CutListItem::from(&*rendition.cuts),
             reason: None,
         }
     }

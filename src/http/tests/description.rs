@@ -82,8 +82,10 @@ fn a_body_is_described_where_one_is_read() {
             assert!(read || operation.get("requestBody").is_none(), "{method} {}", route.template());
             assert_eq!(read, method != "get", "{method} {}", route.template());
             let parameters = operation["parameters"].as_array().map_or(0, |parameters| {
-                let in_path =
-                    |parameter: &&Value| parameter["in"] == "path" || parameter.get("$ref").is_some();
+                let in_path = |parameter: &&Value| {
+                    let named = parameter["$ref"].as_str().and_then(|name| name.strip_prefix('#'));
+                    named.map_or(*parameter, |name| description.pointer(name).unwrap())["in"] == "path"
+                };
                 parameters.iter().filter(in_path).count()
             });
             assert_eq!(parameters, route.template().matches('{').count(), "{}", route.template());

@@ -16,6 +16,7 @@ async fn a_file_is_shown_with_its_renditions_and_why() {
     );
     assert_eq!(file["chapters"], json!([{ "start_s": 0.5, "title": "One" }]));
     assert_eq!(file["reasons"], json!({ "vcopy": "browsers decode it" }));
+    assert_eq!(file["burn"], json!([1]));
     let video = json!({
         "id": VIDEO,
         "kind": "video",

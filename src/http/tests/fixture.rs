@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::context::LiveWatch;
 use super::super::{Context, Feed, FragmentedSegment, Segment, Streams, respond};
 use super::film::film;
-pub use super::film::{AUDIO, VIDEO};
+pub use super::film::{AUDIO, BURNT, VIDEO};
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::fixture::{AUDIO, VIDEO, service};
+use super::fixture::{AUDIO, BURNT, VIDEO, service};
 
 #[tokio::test]
 async fn manifests_are_asked_about_again_and_not_sent_twice() {
@@ -70,6 +70,34 @@ async fn copy_chooses_what_is_listed_and_is_only_or_none() {
             assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "bad-request"), "{query}");
         }
     }
+}
+
+#[tokio::test]
+async fn burn_lists_the_pictures_with_a_track_in_them_and_says_which_there_are() {
+    let (service, id) = service().with_file("a.mkv", "content").await;
+    for manifest in [format!("/hls/{id}/index.m3u8"), format!("/dash/{id}/manifest.mpd")] {
+        let plain = service.get(&manifest).await.text().to_owned();
+        assert!(plain.contains(VIDEO) && !plain.contains(BURNT), "{plain}");
+        for query in ["?burn=1", "?copy=none&burn=1"] {
+            let burnt = service.get(&format!("{manifest}{query}")).await.text().to_owned();
+            assert!(burnt.contains(BURNT) && burnt.contains(AUDIO) && !burnt.contains(VIDEO), "{burnt}");
+        }
+        for (query, detail) in [
+            ("?burn=0", "text track 0 cannot be drawn into the picture; those that can: 1 (pgs, de)"),
+            ("?burn=2", "those that can: 1 (pgs, de)"),
+            ("?burn=-1", "`burn`"),
+            ("?burn=1&copy=only", "does not go with `copy=only`"),
+        ] {
+            let reply = service.get(&format!("{manifest}{query}")).await;
+            assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "bad-request"), "{query}");
+            assert!(reply.text().contains(detail), "{}", reply.text());
+        }
+    }
+    for edge in [format!("/live/{id}/index.m3u8?burn=1"), format!("/live/{id}/manifest.mpd?burn=1")] {
+        assert_eq!(service.get(&edge).await.status, 400, "{edge}");
+    }
+    let list = service.get(&format!("/media/{id}/{BURNT}/index.m3u8")).await;
+    assert_eq!(list.status, 200);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ pub fn subtitles() -> Presentation {
         Arc::new(TextRendition {
             id,
             source: TextSource::Track(track),
-            cuts: film.video[0].cuts.clone(),
+            cuts: (*film.video[0].cuts).clone(),
             fragments: film.video[0].fragments,
             form,
         })
@@ -215,6 +215,7 @@ fn presentation(video: Vec<Rendition>, audio: Vec<Rendition>) -> Presentation {
         audio: audio.into_iter().map(Arc::new).collect(),
         text: Vec::new(),
         images: None,
+        burnt: Vec::new(),
         grid: grid(duration_ns),
         reasons: BTreeMap::new(),
     }

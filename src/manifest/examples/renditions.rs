@@ -31,7 +31,8 @@ pub fn video(kind: &str, cuts: CutList) -> Rendition {
         id: id(kind),
         track: 0,
         copied: false,
-        cuts,
+        burnt: None,
+        cuts: cuts.into(),
         keyframes: Vec::new(),
         fragments: FragmentRule::constant_rate(FILM, TARGETS),
         bandwidth: Bandwidth { peak: 6_600_000, average: 6_050_000 },
@@ -121,7 +122,7 @@ pub fn copied_audio(
     Rendition {
         id: id(&format!("a{track}-copy")),
         copied: true,
-        cuts: sound_cuts(samples_per_frame),
+        cuts: sound_cuts(samples_per_frame).into(),
         keyframes: Vec::new(),
         bandwidth: if channels > 2 {
             Bandwidth { peak: 400_000, average: 384_000 }
@@ -139,7 +140,8 @@ pub fn encoded_audio(track: usize, label: &str, language: Option<&str>, default:
         id: id(&format!("a{track}-aac")),
         track,
         copied: false,
-        cuts: sound_cuts(1024),
+        burnt: None,
+        cuts: sound_cuts(1024).into(),
         keyframes: Vec::new(),
         fragments: FragmentRule::constant_rate(FILM, TARGETS).sound(FILM.timescale(), 48_000, 1024),
         bandwidth: Bandwidth { peak: 170_000, average: 162_000 },

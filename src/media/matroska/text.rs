@@ -25,6 +25,8 @@ const READ_AHEAD: usize = 4 << 10;
 const PIECE: usize = 64 << 10;
 /// How far behind the clock of the clusters a block may lie: writers sort what they write.
 const DISORDER_NS: Nanos = 1_000_000_000;
+/// Clusters that a walk came by are remembered this far apart.
+const LEARN_NS: Nanos = 1_000_000_000;
 /// How long a line stays that says nothing about it.
 const UNTOLD_NS: Nanos = 5_000_000_000;
 
@@ -165,14 +167,14 @@ impl TextReader<'_> {
             self.clusters.partition_point(|place| place.time_ns <= time.start.saturating_sub(DISORDER_NS));
         let first = before.checked_sub(1).map_or(0, |place| self.clusters[place].cluster);
         let mut at = self.segment_start.saturating_add(first);
-        let mut cluster_ns = 0;
+        let (mut cluster, mut cluster_ns) = (at, 0);
         while at < self.window.source_len() {
             let header = match self.header_at(at) {
                 Ok(header) if known(&header) => header,
                 Err(error @ ContainerError::Io { .. }) => return Err(error),
                 _ => match self.next_cluster(at + 1)? {
-                    Some(cluster) => {
-                        at = cluster;
+                    Some(next) => {
+                        at = next;
                         continue;
                     }
                     None => break,
@@ -182,7 +184,7 @@ impl TextReader<'_> {
             match header.id {
                 // Into it; its children are told from its siblings by what they are.
                 CLUSTER => {
-                    at = body;
+                    (cluster, at) = (at, body);
                     continue;
                 }
                 TIMESTAMP => {
@@ -190,6 +192,7 @@ impl TextReader<'_> {
                     let value =
                         Element { id: TIMESTAMP, body: self.window.peek(body, size, READ_AHEAD)? }.unsigned();
                     cluster_ns = self.nanos(value.unwrap_or(0).min(i64::MAX as u64) as i64);
+                    self.learn(cluster, cluster_ns);
                     let reached = cluster_ns.saturating_sub(DISORDER_NS);
                     if reached >= time.end {
                         break;
@@ -215,6 +218,16 @@ impl TextReader<'_> {
             at = body.saturating_add(size);
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Remembers where a cluster begins that lies behind those that are known: the next walk need not begin before it.
+    fn learn(&mut self, cluster: u64, time_ns: Nanos) {
+        let cluster = cluster.saturating_sub(self.segment_start);
+        let last = self.clusters.last();
+        if last.is_none_or(|last| last.cluster < cluster && last.time_ns.saturating_add(LEARN_NS) <= time_ns)
+        {
+            self.clusters.push(Place { track: 0, time_ns, cluster, block: None, duration_ns: None });
+        }
     }
 
     /// The block whose header is `header`, if it is of one of the tracks.

@@ -175,6 +175,36 @@ fn from_the_middle_only_what_follows_is_read() {
 }
 
 #[test]
+fn piece_after_piece_is_read_where_no_cue_leads_anywhere() {
+    let mut film = file(60, &LINES, false, false);
+    let cues = CUES.id.to_be_bytes();
+    let at = film.windows(4).position(|bytes| bytes == cues).expect("cues");
+    film[at + 3] ^= 1;
+    let whole = read_from(film.clone(), 0).1;
+    let mut source = CountingSource::new(film);
+    let mut found = Vec::new();
+    {
+        let mut reader = TextReader::open(&mut source, &[TEXT, DEFLATED]).expect("a reader");
+        for second in (0..60).step_by(4) {
+            let time = second * 1000 * MILLI..(second + 4) * 1000 * MILLI;
+            let mut keep = |step| {
+                match step {
+                    TextStep::Block(block) if time.contains(&block.start_ns) => {
+                        found.push(block.start_ns / MILLI)
+                    }
+                    _ => {}
+                }
+                ControlFlow::Continue(())
+            };
+            reader.read(time.clone(), &mut keep).expect("it is read");
+        }
+    }
+    assert_eq!(found, [200, 250, 41_000, 59_900]);
+    let bytes = source.bytes_read;
+    assert!(bytes < 3 * whole, "{bytes} bytes in pieces, {whole} at once");
+}
+
+#[test]
 fn an_index_that_lacks_lines_is_not_trusted() {
     let mut film = file(60, &LINES, true, true);
     // The statistics now count one line more than the cues have.

@@ -11,6 +11,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::burn::{self, Burner};
 use super::chains::{Chains, Texts, beyond};
 use super::output::HeadOutput;
 use super::parameter_sets::ParameterSets;
@@ -84,8 +85,8 @@ fn attempt(
     };
     let may_be_late = from_ns.is_some_and(|from_ns| from_ns > 0);
     chains.start(&spec.input, from_ns)?;
-    let (fed, made) =
-        chains.run(|done| feed(&chains, spec, work, may_be_late, done), || make(&chains, spec, work, out));
+    let (fed, made) = chains
+        .run(|done| feed(&chains, file, spec, work, may_be_late, done), || make(&chains, spec, work, out));
     match (fed, made) {
         (_, Ok(Made::Whole)) => Ok(false),
         (Err(stop), _) => Err(stop),
@@ -100,6 +101,7 @@ const RAW_FRAMES: u32 = 3;
 /// Decoded frames onto the grid, into the encoder.
 fn feed(
     chains: &Chains,
+    file: &SourceBytes,
     spec: &HeadSpec,
     work: &EncodeVideo,
     may_be_late: bool,
@@ -109,7 +111,10 @@ fn feed(
         .and_then(|conformer| conformer.resume(spec.first_part))
         .ok_or_else(|| beyond(spec))?;
     let frame_ns = work.grid.rate().nanos_of(1);
-    let mut into = Grid { source: &chains.grid, timescale: spec.cuts.timescale, frame_ns, started: false };
+    let mut beside = burn::source(file)?;
+    let burner = work.burn.as_ref().map(|burn| Burner::new(&mut beside, spec, work, burn)).transpose()?;
+    let timescale = spec.cuts.timescale;
+    let mut into = Grid { source: &chains.grid, timescale, frame_ns, started: false, burner };
     let mut previous: Option<gst::Buffer> = None;
     let mut last_ns = None;
     while let Some(sample) = sink::pull(&chains.pipeline, &chains.raw)? {
@@ -131,9 +136,12 @@ fn feed(
             chains.grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
         }
         last_ns = Some(at_ns);
+        if let Some(burner) = &mut into.burner {
+            burner.expect(caps)?;
+        }
         for slot in conformer.place(at_ns) {
             let shown = if slot.repeat { previous.as_ref().unwrap_or(&buffer) } else { &buffer };
-            if !into.push(shown, slot) {
+            if !into.push(shown, slot)? {
                 return Ok(());
             }
         }
@@ -144,7 +152,7 @@ fn feed(
     }
     if let Some(previous) = previous {
         for slot in conformer.finish() {
-            if !into.push(&previous, slot) {
+            if !into.push(&previous, slot)? {
                 break;
             }
         }
@@ -166,15 +174,22 @@ struct Grid<'a> {
     timescale: u32,
     frame_ns: Nanos,
     started: bool,
+    burner: Option<Burner<'a>>,
 }
 
 impl Grid<'_> {
     /// False when the encoder takes no more. The first frame of a stream is an IDR picture without being asked,
     /// and must not be asked for: GStreamer 1.22 takes its time for 1000 h and refuses every later request.
-    fn push(&mut self, shown: &gst::Buffer, slot: FrameSlot) -> bool {
+    fn push(&mut self, shown: &gst::Buffer, slot: FrameSlot) -> Result<bool, Failure> {
         let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
-        let at = time(nanos_from_ticks(slot.tick, self.timescale));
-        let mut frame = shown.copy();
+        let at_ns = nanos_from_ticks(slot.tick, self.timescale);
+        let at = time(at_ns);
+        // A subtitle begins with the frame that is nearest to its time.
+        let drawn = match &mut self.burner {
+            Some(burner) => burner.draw(shown, at_ns + self.frame_ns / 2)?,
+            None => None,
+        };
+        let mut frame = drawn.unwrap_or_else(|| shown.copy());
         {
             let frame = frame.make_mut();
             frame.set_pts(at);
@@ -186,7 +201,7 @@ impl Grid<'_> {
             self.source.send_event(force.running_time(at).all_headers(true).build());
         }
         self.started = true;
-        self.source.push_buffer(frame).is_ok()
+        Ok(self.source.push_buffer(frame).is_ok())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What runs inside `millrace worker`: one job at a time, requests from the socket on standard input, media
 //! through a descriptor or from the server. Never imported by the server's own code paths except for [`run`].
 
+mod burn;
 mod chains;
 mod copy;
 mod demux;

@@ -220,6 +220,7 @@ impl ReadAt for SourceReader<'_> {
                 Err(error) => return Err(error),
             }
         }
+        READS.fetch_add(1, Ordering::Relaxed);
         Ok(filled)
     }
 }
