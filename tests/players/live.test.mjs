@@ -8,7 +8,7 @@ import { json, media, raw, sleep, startServer, temporary, until } from './server
 import { browsers, serveStage } from './stage.mjs';
 
 /** The numbers in its pictures begin again after so many seconds. */
-const NAME = 'live.mp4', RATE = 25, ROUND = 40;
+const NAME = 'live.mp4', RATE = 25, ROUND = 24;
 /** Latest at which a page has found its place behind the edge, in seconds after it has begun to play. */
 const SETTLED = 10;
 /** No player is later than this, on the busiest machine. */
@@ -16,12 +16,17 @@ const LATEST = 10;
 const EVERY = 700;
 const long = Number(process.env.LIVE_SECONDS ?? 0);
 
-/** Each as its makers deliver it, but for what they leave to the page: that it comes back where it has fallen behind. */
+/**
+ * Each as its makers deliver it, but for what they leave to the page: that it comes back to where it wants to be, and for
+ * hls.js where that is. Left alone it begins 0.96 s behind the edge, waits once, when its loader of sound has overlooked the
+ * beginning of a segment, and stays a second further back from then on.
+ */
 const PLAYERS = {
-  'Shaka, HLS': ['Shaka', 'index.m3u8', { streaming: { liveSync: { enabled: true } } }],
-  'hls.js': ['hls.js', 'index.m3u8', { maxLiveSyncPlaybackRate: 1.5 }],
-  'dash.js': ['dash.js', 'manifest.mpd', { streaming: { liveCatchup: { enabled: true } } }],
-  'Shaka, DASH': ['Shaka', 'manifest.mpd', { streaming: { liveSync: { enabled: true } } }],
+  'Shaka, HLS': { player: 'Shaka', file: 'index.m3u8', settings: { streaming: { liveSync: { enabled: true, targetLatency: 0.45, targetLatencyTolerance: 0.1 } } } },
+  'hls.js': { player: 'hls.js', file: 'index.m3u8', settings: { maxLiveSyncPlaybackRate: 1.5, liveSyncDuration: 2 } },
+  'dash.js': { player: 'dash.js', file: 'manifest.mpd', settings: { streaming: { liveCatchup: { enabled: true } } } },
+  // It does not load a whole file of text at the edge.
+  'Shaka, DASH': { player: 'Shaka', file: 'manifest.mpd', settings: { streaming: { liveSync: { enabled: true } } }, silent: true },
 };
 
 let home, library, stage, browser;
@@ -62,12 +67,13 @@ const lineAt = time => (time % 4 < 2 ? `Second ${Math.floor(time / 4) * 4}` : ''
 
 const edge = async server => (await json(server.url, '/api/streams')).live[0].position_s;
 
-async function watch(player, address) {
-  const [name, file, settings] = PLAYERS[player];
+async function watch(name, address) {
+  const { player, file, settings, silent } = PLAYERS[name];
   const tab = await browser.open(stage.url);
-  await tab.evaluate(`start(${[name, address(file), null, 'en', settings].map(value => JSON.stringify(value)).join(', ')})`);
-  await until(`${player} plays`, 30_000, async () => (await tab.evaluate('state()')).events.some(({ kind }) => kind === 'playing'));
-  return { player, tab, since: Date.now(), late: [], lines: 0 };
+  await tab.evaluate('reads = false');
+  await tab.evaluate(`start(${[player, address(file), null, silent ? null : 'en', settings].map(value => JSON.stringify(value)).join(', ')})`);
+  await until(`${name} plays`, 30_000, async () => (await tab.evaluate('state()')).events.some(({ kind }) => kind === 'playing'));
+  return { player: name, silent, tab, since: Date.now(), late: [], lines: 0 };
 }
 
 /** How late each page is, all of them asked at one moment. */
@@ -103,13 +109,13 @@ async function follow(server, pages, seconds) {
     seen.forEach((late, n) => settled && pages[n].late.push(late));
     await sleep(EVERY);
   }
-  for (const { player, tab, late, lines } of pages) {
+  for (const { player, silent, tab, late, lines } of pages) {
     const { events } = await tab.evaluate('state()');
     const begun = events.findIndex(({ kind }) => kind === 'playing');
     const from = events[begun].wall + SETTLED;
     const stalls = events.filter(({ kind, wall, ahead }) => ['waiting', 'seeking'].includes(kind) && wall > from && ahead < 0.1);
     if (long) assert.deepEqual(stalls, [], `${player} waited`);
-    assert.ok(lines > 1, `${player} has shown ${lines} lines of text`);
+    assert.ok(silent || lines > 1, `${player} has shown ${lines} lines of text`);
     assert.ok(late.every(seconds => seconds > 0 && seconds < LATEST), `${player}: ${late}`);
   }
 }

@@ -60,8 +60,8 @@ film rungs.mp4 -f lavfi -i "$(picture 1280x720 25 40)" -f lavfi -i "$(tone 440 4
 
 # Longer than anybody watches the live edge: the same pictures over and over.
 if [[ ! -s $dir/live.mp4 ]]; then
-  film .round.mp4 -i "$dir/rungs.mp4" -an -c copy
-  film live.mp4 -stream_loop 8 -i "$dir/.round.mp4" -f lavfi -i "$(tone 440 360)" -c:v copy -c:a aac -b:a 96k -shortest \
+  film .round.mp4 -i "$dir/counted.mp4" -an -c copy
+  film live.mp4 -stream_loop 14 -i "$dir/.round.mp4" -f lavfi -i "$(tone 440 360)" -c:v copy -c:a aac -b:a 96k -shortest \
     -movflags +faststart
   rm "$dir/.round.mp4"
 fi
