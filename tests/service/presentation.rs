@@ -69,11 +69,11 @@ fn extinf_micros(line: &str) -> Option<i64> {
     Some(seconds.parse::<i64>().ok()? * 1_000_000 + format!("{fraction:0<6}").parse::<i64>().ok()?)
 }
 
-/// The renditions that an MPD lists.
+/// The renditions of picture and sound that an MPD lists.
 pub fn parse(text: &str, film: &str) -> Vec<Listed> {
     let mut reader = Reader::from_str(text);
     let mut listed: Vec<Listed> = Vec::new();
-    let (mut video, mut independent) = (false, false);
+    let (mut media, mut video, mut independent) = (false, false, false);
     loop {
         let event = reader.read_event().expect("well-formed");
         let (Event::Start(element) | Event::Empty(element)) = event else {
@@ -84,9 +84,12 @@ pub fn parse(text: &str, film: &str) -> Vec<Listed> {
         };
         match element.name().as_ref() {
             "AdaptationSet" => {
-                video = attribute(&element, "contentType").is_some_and(|kind| kind == "video");
+                let kind = attribute(&element, "contentType").unwrap_or_default();
+                video = kind == "video";
+                media = video || kind == "audio";
                 independent = attribute(&element, "startWithSAP").is_some_and(|sap| sap == "1");
             }
+            _ if !media => {}
             "Representation" => {
                 let id = attribute(&element, "id").expect("an id");
                 let base = format!("/media/{film}/{id}/");
