@@ -239,7 +239,21 @@ fn drive(until: u32, stall: Stall, on_fragment: impl Fn()) -> Option<WorkerError
         let source = film.file.clone();
         let spec = first_head(&film, until);
         let head = HeadId(1);
-        let task = HeadTask { head, pool, spec, source, orders, events, starting, hush: None, stall, permit };
+        let (_joins, joining) = mpsc::channel(1);
+        let task = HeadTask {
+            head,
+            pool,
+            spec,
+            source,
+            orders,
+            events,
+            starting,
+            hush: None,
+            stall,
+            joins: None,
+            joining,
+            permit,
+        };
         tokio::spawn(head::drive(task));
         tokio::time::timeout(PATIENCE, async {
             let mut told = false;
@@ -249,7 +263,7 @@ fn drive(until: u32, stall: Stall, on_fragment: impl Fn()) -> Option<WorkerError
                         on_fragment();
                         told = true;
                     }
-                    HeadEvent::Fragment(..) | HeadEvent::Report(_) => {}
+                    HeadEvent::Fragment(..) | HeadEvent::Report(_) | HeadEvent::Alone => {}
                     HeadEvent::Lost(error) => return Some(error),
                 }
             }

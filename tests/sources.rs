@@ -210,6 +210,7 @@ fn the_prober_and_the_heads_of_the_encoder_take_a_remote_source() {
         let (_nobody, starting) = watch::channel(0);
         let (events, mut happened) = mpsc::channel(4);
         let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("room");
+        let (_joins, joining) = mpsc::channel(1);
         tokio::spawn(drive(HeadTask {
             head: HeadId(1),
             pool: POOL.clone(),
@@ -220,6 +221,8 @@ fn the_prober_and_the_heads_of_the_encoder_take_a_remote_source() {
             starting,
             hush: None,
             stall: Stall::default(),
+            joins: None,
+            joining,
             permit,
         }));
         let mut whole = 0;

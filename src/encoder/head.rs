@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::room::Hush;
 pub use super::state::{HeadId, Order};
@@ -38,8 +38,16 @@ pub enum HeadEvent {
     Fragment(Fragment, Duration),
     /// Anything but a fragment.
     Report(Report),
+    /// It could not join the head it was to join, and works in a process of its own.
+    Alone,
     /// It is no more, and did not say why itself.
     Lost(WorkerError),
+}
+
+/// A head that wants to be made out of the frames that another one decodes.
+pub struct Joining {
+    spec: HeadSpec,
+    reply: oneshot::Sender<Worker>,
 }
 
 pub struct HeadTask {
@@ -54,12 +62,17 @@ pub struct HeadTask {
     /// That this head is one of them.
     pub hush: Option<Hush>,
     pub stall: Stall,
+    /// The head it is to join.
+    pub joins: Option<mpsc::Sender<Joining>>,
+    /// Heads that want to join this one.
+    pub joining: mpsc::Receiver<Joining>,
     /// Room on the box, given back when the task ends.
     pub permit: OwnedSemaphorePermit,
 }
 
 pub async fn drive(task: HeadTask) {
-    let HeadTask { head, pool, spec, source, orders, events, starting, hush, stall, permit } = task;
+    let HeadTask { head, pool, spec, source, orders, events, starting, hush, stall, joins, joining, permit } =
+        task;
     let mut driver = Driver {
         head,
         events,
@@ -67,13 +80,14 @@ pub async fn drive(task: HeadTask) {
         orders,
         starting,
         hush,
-        restock: Some(pool.restock()),
+        restock: joins.is_none().then(|| pool.restock()),
+        joining,
         stopped: false,
         work: Stopwatch::default(),
         stall,
         made: Instant::now(),
     };
-    let outcome = driver.run(&pool, spec, &source).await;
+    let outcome = driver.run(&pool, spec, &source, joins).await;
     drop(permit);
     if let Err(error) = outcome {
         let _actor_gone = driver.events.send((head, HeadEvent::Lost(error))).await;
@@ -90,6 +104,7 @@ struct Driver {
     hush: Option<Hush>,
     /// Spares that are missing start when this head has begun.
     restock: Option<Restock>,
+    joining: mpsc::Receiver<Joining>,
     /// The process stands still for others.
     stopped: bool,
     /// Time spent on the segment being made.
@@ -129,24 +144,26 @@ impl Stopwatch {
 }
 
 impl Driver {
-    async fn run(&mut self, pool: &WorkerPool, spec: HeadSpec, source: &Source) -> Result<(), WorkerError> {
+    async fn run(
+        &mut self,
+        pool: &WorkerPool,
+        spec: HeadSpec,
+        source: &Source,
+        joins: Option<mpsc::Sender<Joining>>,
+    ) -> Result<(), WorkerError> {
         let hushed_until = Instant::now() + MAX_HUSH;
-        let mut worker = {
-            let mut taking = std::pin::pin!(pool.take_quietly());
-            match tokio::time::timeout(MAX_HUSH, &mut taking).await {
-                Ok(worker) => worker?,
-                Err(_) => {
-                    self.begun();
-                    taking.await?
-                }
-            }
-        };
-        tracing::debug!(head = self.head.0, pid = worker.pid(), "head starts");
         let mut until = spec.until.0;
-        self.tell(&mut worker, &Request::Head(Box::new(spec)), Some(source)).await?;
+        let joined = match joins {
+            Some(host) => self.join(&host, &spec).await,
+            None => None,
+        };
+        let mut worker = match joined {
+            Some(worker) => worker,
+            None => self.start(pool, spec.clone(), source).await?,
+        };
         loop {
             let order = *self.orders.borrow_and_update();
-            self.step_aside(&worker, order);
+            self.step_aside(&mut worker, order);
             if order.until != until {
                 until = order.until;
                 self.tell(&mut worker, &Request::Goal { until: SegmentIndex(until) }, None).await?;
@@ -162,6 +179,10 @@ impl Driver {
                     Err(_) => return Ok(()),
                 },
                 Ok(()) = self.starting.changed() => continue,
+                Some(joining) = self.joining.recv() => {
+                    self.welcome(&mut worker, joining).await;
+                    continue;
+                }
                 () = tokio::time::sleep_until(hushed_until.into()), if self.restock.is_some() => {
                     self.begun();
                     continue;
@@ -176,6 +197,12 @@ impl Driver {
             };
             let last = matches!(report, Report::End { .. } | Report::Failed(_));
             let event = match report {
+                Report::Unfit => {
+                    self.stopped = false;
+                    let spec = HeadSpec { until: SegmentIndex(until), ..spec.clone() };
+                    worker = self.start(pool, spec, source).await?;
+                    HeadEvent::Alone
+                }
                 Report::Fragment(fragment) => self.fragment(fragment),
                 other => HeadEvent::Report(other),
             };
@@ -184,6 +211,48 @@ impl Driver {
             }
             // While the encoder had no room, the head had none.
             self.made = Instant::now();
+        }
+    }
+
+    /// A worker of its own, at work.
+    async fn start(
+        &mut self,
+        pool: &WorkerPool,
+        spec: HeadSpec,
+        source: &Source,
+    ) -> Result<Worker, WorkerError> {
+        let mut worker = {
+            let mut taking = std::pin::pin!(pool.take_quietly());
+            match tokio::time::timeout(MAX_HUSH, &mut taking).await {
+                Ok(worker) => worker?,
+                Err(_) => {
+                    self.begun();
+                    taking.await?
+                }
+            }
+        };
+        tracing::debug!(head = self.head.0, pid = worker.pid(), "head starts");
+        self.tell(&mut worker, &Request::Head(Box::new(spec)), Some(source)).await?;
+        Ok(worker)
+    }
+
+    /// A place in the process of another head. `None` where that is no more, or does not answer.
+    async fn join(&self, host: &mpsc::Sender<Joining>, spec: &HeadSpec) -> Option<Worker> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            host.send(Joining { spec: spec.clone(), reply }).await.ok()?;
+            answer.await.ok()
+        };
+        let worker = tokio::time::timeout(MAX_HUSH, asked).await.ok()??;
+        tracing::debug!(head = self.head.0, pid = worker.pid(), "head joins another");
+        Some(worker)
+    }
+
+    /// Has another head made out of the frames that this one decodes.
+    async fn welcome(&self, worker: &mut Worker, joining: Joining) {
+        let joined = tokio::time::timeout(self.stall.silence, worker.join(&joining.spec)).await;
+        if let Ok(Ok(joined)) = joined {
+            let _gone = joining.reply.send(joined);
         }
     }
 
@@ -224,7 +293,7 @@ impl Driver {
     }
 
     /// A head that nobody waits for leaves the processor to those that start for somebody.
-    fn step_aside(&mut self, worker: &Worker, order: Order) {
+    fn step_aside(&mut self, worker: &mut Worker, order: Order) {
         let others = *self.starting.borrow_and_update() - usize::from(self.hush.is_some());
         let stop = others > 0 && !order.urgent;
         if stop != self.stopped {

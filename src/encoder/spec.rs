@@ -105,6 +105,7 @@ fn video_work(
     let graph = graphs.get(attempt % graphs.len().max(1))?;
     let work = EncodeVideo {
         decode: graph.decode.clone(),
+        scale: graph.scale.clone(),
         encode: graph.encode.clone(),
         codec: form.codec.clone(),
         grid: frame_grid(form),

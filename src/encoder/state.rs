@@ -37,6 +37,8 @@ pub enum Event {
     Begun { head: HeadId, after: Option<Duration> },
     /// A head has made a whole segment, `took` after the one before (or its start).
     Made { head: HeadId, segment: u32, took: Duration },
+    /// A head could not join another: it decodes for itself.
+    Alone { head: HeadId },
     /// Nobody waits for this segment any more: it cannot be made.
     GiveUp { rendition: RenditionIndex, segment: u32 },
     /// A head is no more.
@@ -53,9 +55,22 @@ pub enum Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    Start { head: HeadId, rendition: RenditionIndex, segment: u32, order: Order },
-    Order { head: HeadId, order: Order },
-    Kill { head: HeadId, cause: KillCause },
+    /// With `joins`, out of the frames that this head decodes.
+    Start {
+        head: HeadId,
+        rendition: RenditionIndex,
+        segment: u32,
+        order: Order,
+        joins: Option<HeadId>,
+    },
+    Order {
+        head: HeadId,
+        order: Order,
+    },
+    Kill {
+        head: HeadId,
+        cause: KillCause,
+    },
 }
 
 /// What a head is told.
@@ -90,6 +105,8 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub segments: u32,
+    /// Renditions with the same one can be made out of the same decoded frames, with the same cuts.
+    pub kin: Option<usize>,
     /// Typical length of a segment.
     pub segment: Duration,
     /// Segments to make ahead of a viewer.
@@ -111,6 +128,10 @@ struct Head {
     /// When it made its first fragment.
     works_since: Option<Now>,
     last_wanted: Now,
+    /// Heads of one team are made out of the same decoded frames.
+    team: u64,
+    /// The head that ends where this one begins.
+    succeeds: Option<HeadId>,
 }
 
 impl Head {
@@ -152,6 +173,8 @@ pub struct State {
     heads: BTreeMap<HeadId, Head>,
     next_head: u64,
     next_ticket: u64,
+    /// Before this, no heads are brought together.
+    no_union_before: Now,
     /// What is made cannot be kept: nothing is made far ahead.
     tight: bool,
 }
@@ -179,6 +202,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const TURN: Duration = Duration::from_secs(5);
 /// What could not be made is not tried again for so long unless somebody asks.
 const HOPELESS: Duration = Duration::from_secs(10);
+/// A head that joins another has to know its first cut before the frames are there. Decoder, queues and encoder hold less
+/// than a segment of them, as far as is known.
+const MEETING: u32 = 2;
+/// Between two unions: whether one comes about shows by then.
+const UNION: Duration = Duration::from_secs(5);
 /// A head that nobody waits for is not tried again for so long where there was no room.
 const NO_ROOM: Duration = Duration::from_secs(5);
 
@@ -195,7 +223,8 @@ impl State {
             no_ahead_before: Now::ZERO,
         };
         let lines = shapes.into_iter().map(line).collect();
-        Self { limits, lines, heads: BTreeMap::new(), next_head: 0, next_ticket: 0, tight: false }
+        let (heads, no_union_before) = (BTreeMap::new(), Now::ZERO);
+        Self { limits, lines, heads, next_head: 0, next_ticket: 0, no_union_before, tight: false }
     }
 
     /// The store has this segment (at start), or lost it (`stored` false).
@@ -277,6 +306,11 @@ impl State {
                     line.hopeless.insert(segment, now + HOPELESS);
                 }
             }
+            Event::Alone { head } => {
+                if let Some(alone) = self.heads.get_mut(&head) {
+                    alone.team = head.0;
+                }
+            }
             Event::Ended { head } => {
                 self.lose(head);
             }
@@ -306,6 +340,7 @@ impl State {
                     .filter(|head| self.heads.get(head).is_some_and(|head| now >= head.last_wanted + idle))
                     .collect();
                 stale.into_iter().for_each(|head| self.kill(head, KillCause::Idle, &mut effects));
+                self.unite(now, &mut effects);
             }
         }
         self.settle(now, &mut effects);
@@ -459,7 +494,7 @@ impl State {
         segment: u32,
         urgent: bool,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> HeadId {
         let head = HeadId(self.next_head);
         self.next_head += 1;
         let line = &self.lines[rendition.0];
@@ -473,9 +508,12 @@ impl State {
             pace: None,
             works_since: None,
             last_wanted: now,
+            team: head.0,
+            succeeds: None,
         };
         self.heads.insert(head, fresh);
-        effects.push(Effect::Start { head, rendition, segment, order });
+        effects.push(Effect::Start { head, rendition, segment, order, joins: None });
+        head
     }
 
     /// Segments to make ahead of a viewer at this one.
@@ -511,14 +549,16 @@ impl State {
     /// Time until a head begins a segment.
     fn arrival(&self, head: &Head, segment: u32, shape: &Shape) -> Duration {
         let pace = head.pace.unwrap_or(shape.segment / ASSUMED_SPEED);
-        pace * (segment - head.frontier)
+        // One that has joined begins when the frames come that it waits for.
+        let mates = self.heads.values().filter(|mate| mate.team == head.team);
+        let first = mates.map(|mate| mate.frontier).min().filter(|_| head.works_since.is_none());
+        pace * (segment - first.unwrap_or(head.frontier).min(head.frontier))
     }
 
     /// The head that works ahead of a viewer at a segment which it has: the one that makes what is missing next; where
     /// nothing is, the nearest, which waits at its goal.
     fn head_ahead_of(&self, rendition: RenditionIndex, segment: u32) -> Option<HeadId> {
         let line = &self.lines[rendition.0];
-        let reach = line.shape.look_ahead + 1;
         let missing = match line.stored.contains(&segment) {
             true => line.first_missing(segment, self.ahead(line, segment)),
             false => Some(segment),
@@ -526,9 +566,93 @@ impl State {
         if let Some(missing) = missing {
             return self.maker(rendition.0, missing);
         }
-        let ahead = |head: &Head| head.frontier >= segment && head.frontier - segment <= reach;
+        // One of a team goes as far as the others have to.
+        let reach = |head: &Head| match self.is_alone_in_team(head) {
+            true => line.shape.look_ahead + 1,
+            false => line.shape.look_ahead * 2 + MEETING,
+        };
+        let ahead = |head: &Head| head.frontier >= segment && head.frontier - segment <= reach(head);
         let near = self.heads.iter().filter(|(_, head)| head.rendition == rendition && ahead(head));
         near.min_by_key(|(id, head)| (head.frontier, **id)).map(|(id, _)| *id)
+    }
+
+    /// Brings together two heads that decode the same, and whose viewers both go on. A head for what the one behind will
+    /// come to joins the one ahead; the one behind makes what is missing up to there, and ends.
+    fn unite(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if now < self.no_union_before || self.heads.len() >= self.limits.max_heads {
+            return;
+        }
+        let mut pairs =
+            self.heads.keys().flat_map(|host| self.heads.keys().map(move |guest| (*host, *guest)));
+        let meeting = pairs.find_map(|(host, guest)| Some((host, guest, self.meeting(now, host, guest)?)));
+        let Some((host, guest, at)) = meeting else {
+            return;
+        };
+        self.no_union_before = now + UNION;
+        let (team, rendition) = (self.heads[&host].team, self.heads[&guest].rendition);
+        let head = self.start(now, rendition, at, false, effects);
+        if let Some(fresh) = self.heads.get_mut(&head) {
+            fresh.team = team;
+            fresh.succeeds = Some(guest);
+        }
+        if let Some(Effect::Start { joins, .. }) = effects.last_mut() {
+            *joins = Some(host);
+        }
+    }
+
+    /// The segment from which on a head that joins `host` can make what `guest` would have made.
+    fn meeting(&self, now: Now, host: HeadId, guest: HeadId) -> Option<u32> {
+        let (ahead, behind) = (&self.heads[&host], &self.heads[&guest]);
+        let line = &self.lines[behind.rendition.0];
+        let kin = line.shape.kin.filter(|_| ahead.rendition != behind.rendition)?;
+        let has_successor = self.heads.values().any(|head| head.succeeds == Some(guest));
+        // Whoever changes from one rendition to the other is one viewer, not two.
+        let has_viewers = |head: &Head, other: &Head| {
+            let both_work = other.works_since.is_some_and(|since| head.last_wanted > since);
+            both_work && now < head.last_wanted + PRESENCE
+        };
+        let at = ahead.frontier + MEETING;
+        let fits = self.lines[ahead.rendition.0].shape.kin == Some(kin)
+            && self.is_alone_in_team(behind)
+            && !has_successor
+            && ahead.frontier >= behind.frontier
+            && has_viewers(ahead, behind)
+            && has_viewers(behind, ahead)
+            // More to do for the one ahead would hold up who waits for the one behind.
+            && (ahead.paused() || !behind.order.urgent)
+            && at < line.shape.segments
+            && at - behind.frontier <= line.shape.look_ahead.max(MEETING)
+            && line.stored.range(behind.frontier..=at).next().is_none();
+        fits.then_some(at)
+    }
+
+    fn is_alone_in_team(&self, head: &Head) -> bool {
+        self.heads.values().filter(|mate| mate.team == head.team).count() == 1
+    }
+
+    /// A team has one goal, since one that waits holds back all. Who has no viewers any more leaves it.
+    fn agree(&mut self, orders: &mut BTreeMap<HeadId, (Order, Now)>, effects: &mut Vec<Effect>) {
+        let mut teams: BTreeMap<u64, Vec<HeadId>> = BTreeMap::new();
+        for (id, head) in &self.heads {
+            teams.entry(head.team).or_default().push(*id);
+            let inherited = head.succeeds.and_then(|before| orders.get(&before).copied());
+            if let Some((order, last)) = inherited {
+                let (own, seen) = orders.entry(*id).or_insert((order, last));
+                own.until = own.until.max(order.until);
+                *seen = (*seen).max(last);
+            }
+        }
+        for mates in teams.into_values().filter(|mates| mates.len() > 1) {
+            let (wanted, unwanted): (Vec<_>, Vec<_>) =
+                mates.into_iter().partition(|mate| orders.contains_key(mate));
+            let until = wanted.iter().map(|mate| orders[mate].0.until).max().unwrap_or(0);
+            for mate in &wanted {
+                orders.entry(*mate).and_modify(|(order, _)| order.until = until);
+            }
+            if !wanted.is_empty() {
+                unwanted.into_iter().for_each(|mate| self.kill(mate, KillCause::Idle, effects));
+            }
+        }
     }
 
     /// Tells every head its goal, from the viewers that are near it.
@@ -550,6 +674,7 @@ impl State {
                 *last = (*last).max(if urgent { now } else { seen });
             }
         }
+        self.agree(&mut orders, effects);
         for (id, head) in &mut self.heads {
             let paused = Order { until: head.frontier, urgent: false };
             let (mut order, last) = orders.get(id).copied().unwrap_or((paused, head.last_wanted));

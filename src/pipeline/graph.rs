@@ -9,7 +9,9 @@ use crate::rendition::{AudioForm, VideoForm, encoder_level};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoGraph {
     pub profile: String,
+    /// The same for every rendition of a track.
     pub decode: String,
+    pub scale: String,
     pub encode: String,
 }
 
@@ -23,7 +25,14 @@ pub struct AudioGraph {
 }
 
 /// From the coded stream to raw pictures of this size, as a viewer sees them; `None` when the profile lacks the decoder.
-pub fn pictures(profile: &Resolved, track: &VideoTrack, (width, height): (u32, u32)) -> Option<String> {
+pub fn pictures(profile: &Resolved, track: &VideoTrack, size: (u32, u32)) -> Option<String> {
+    let (decode, scale) = stages(profile, track, size)?;
+    Some(format!("{decode} ! {scale}"))
+}
+
+/// From the coded stream to raw frames, the right way up, and from there to the size. Only a profile whose decoder scales
+/// has another decoder for another size.
+fn stages(profile: &Resolved, track: &VideoTrack, (width, height): (u32, u32)) -> Option<(String, String)> {
     let mut stages = vec![profile.decode.get(&track.codec)?.clone()];
     if track.interlaced {
         stages.push(profile.deinterlace.clone()?);
@@ -31,7 +40,6 @@ pub fn pictures(profile: &Resolved, track: &VideoTrack, (width, height): (u32, u
     if track.rotation != 0 {
         stages.push(profile.rotate.clone()?);
     }
-    stages.push(profile.scale.clone());
     let direction = match track.rotation {
         90 => "90r",
         180 => "180",
@@ -40,7 +48,7 @@ pub fn pictures(profile: &Resolved, track: &VideoTrack, (width, height): (u32, u
     };
     let values =
         [("width", width.to_string()), ("height", height.to_string()), ("direction", direction.to_owned())];
-    Some(fill(&stages.join(" ! "), &values))
+    Some((fill(&stages.join(" ! "), &values), fill(&profile.scale, &values)))
 }
 
 impl VideoGraph {
@@ -53,9 +61,11 @@ impl VideoGraph {
             ("bps", (u64::from(form.kbps) * 1000).to_string()),
             ("level", encoder_level(form)),
         ];
+        let (decode, scale) = stages(profile, track, (form.width, form.height))?;
         Some(Self {
             profile: profile.name.clone(),
-            decode: pictures(profile, track, (form.width, form.height))?,
+            decode,
+            scale,
             encode: fill(&profile.encode.get(&form.codec)?.text, &values),
         })
     }

@@ -209,6 +209,21 @@ impl TextRendition {
 }
 
 impl Rendition {
+    /// Whether both can be encoded from the same decoded frames and are cut at the same places. Subtitles are drawn into
+    /// frames of the rendition's size: those that have some share nothing.
+    pub fn shares_frames(&self, other: &Self) -> bool {
+        let form = |rendition: &Self| match &rendition.media {
+            RenditionMedia::Video(form) if !rendition.copied && rendition.burnt.is_none() => {
+                Some((form.frame_rate, form.constant_rate))
+            }
+            _ => None,
+        };
+        form(self).is_some()
+            && form(self) == form(other)
+            && (self.track, self.fragments) == (other.track, other.fragments)
+            && self.cuts == other.cuts
+    }
+
     pub fn video(&self) -> Option<&VideoForm> {
         match &self.media {
             RenditionMedia::Video(form) => Some(form),

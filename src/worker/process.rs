@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::SendFlags;
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::deaths::{Death, Deaths};
 use super::memory::MemoryWatch;
-use super::protocol::{Failure, Report, Request};
+use super::protocol::{Failure, HeadSpec, Report, Request};
 use super::sandbox::SandboxStatus;
 use super::source::{READ_DEADLINE, Reads, Source};
 use super::wire::{self, Frame, WireError};
@@ -136,18 +136,69 @@ fn is_handed_down(name: &std::ffi::OsStr) -> bool {
     name != "GST_DEBUG" && (NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// A running worker. Dropping it kills the process.
+/// What speaks with a process: the head it was started for, or one that joined it. Dropping the last kills the process.
 pub struct Worker {
-    /// Before the process: it looks at a process only while that is not reaped.
-    memory: MemoryWatch,
-    process: Process,
-    sandbox: SandboxStatus,
+    shared: Arc<Shared>,
+    /// It stands still, as far as this one is concerned.
+    still: bool,
     heard: Instant,
     reads: Reads,
     socket: UnixStream,
     buffer: Vec<u8>,
-    /// The owner's books.
+}
+
+struct Shared {
+    /// Before the process: it looks at a process only while that is not reaped.
+    memory: MemoryWatch,
+    pid: u32,
+    process: Mutex<Process>,
+    sandbox: SandboxStatus,
+    standing: Mutex<Standing>,
+    /// The owner's books, and what they say of this one.
     books: Arc<Deaths>,
+    death: OnceLock<Death>,
+}
+
+/// Who speaks with a process, and how many of them would have it stand still.
+#[derive(Default)]
+struct Standing {
+    speakers: usize,
+    still: usize,
+    stopped: bool,
+}
+
+impl Shared {
+    /// The process stands still when that is all right for everybody.
+    fn stand(&self, change: impl FnOnce(&mut Standing)) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut standing);
+        let stop = standing.speakers > 0 && standing.still == standing.speakers;
+        if stop == standing.stopped {
+            return;
+        }
+        standing.stopped = stop;
+        let signal = if stop { Signal::STOP } else { Signal::CONT };
+        // Until its end has been looked at the number is its own.
+        if self.death.get().is_none()
+            && let Some(pid) = Pid::from_raw(self.pid as i32)
+        {
+            let _ended = kill_process(pid, signal);
+        }
+    }
+
+    fn try_wait(&self) -> std::io::Result<Option<ExitStatus>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).0.try_wait()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.stand(|standing| {
+            standing.speakers -= 1;
+            standing.still -= usize::from(self.still);
+        });
+    }
 }
 
 impl Worker {
@@ -161,21 +212,22 @@ impl Worker {
             books.count_error(&error);
             error
         })?;
-        socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
-        let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
-        let mut worker = Self {
-            memory: MemoryWatch::new(process.0.id(), launch.resident_bytes),
-            process,
+        let pid = process.0.id();
+        let shared = Shared {
+            memory: MemoryWatch::new(pid, launch.resident_bytes),
+            pid,
+            process: Mutex::new(process),
             sandbox: SandboxStatus::default(),
-            heard: Instant::now(),
-            reads: Reads::new(launch.read_deadline),
-            socket,
-            buffer: Vec::new(),
+            standing: Mutex::default(),
             books,
+            death: OnceLock::new(),
         };
+        let mut worker = Self::speak(Arc::new(shared), socket, Reads::new(launch.read_deadline))?;
         match worker.next().await? {
             Report::Ready { sandbox } => {
-                worker.sandbox = sandbox;
+                if let Some(shared) = Arc::get_mut(&mut worker.shared) {
+                    shared.sandbox = sandbox;
+                }
                 Ok(worker)
             }
             Report::Failed(failure) => Err(failure.into()),
@@ -183,13 +235,35 @@ impl Worker {
         }
     }
 
+    fn speak(
+        shared: Arc<Shared>,
+        socket: std::os::unix::net::UnixStream,
+        reads: Reads,
+    ) -> Result<Self, WorkerError> {
+        socket.set_nonblocking(true).map_err(WorkerError::Spawn)?;
+        let socket = UnixStream::from_std(socket).map_err(WorkerError::Spawn)?;
+        shared.stand(|standing| standing.speakers += 1);
+        Ok(Self { shared, still: false, heard: Instant::now(), reads, socket, buffer: Vec::new() })
+    }
+
+    /// Has the process make another rendition out of the same frames; who speaks for that has a worker of its own in
+    /// the same process.
+    pub async fn join(&mut self, spec: &HeadSpec) -> Result<Self, WorkerError> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(WorkerError::Spawn)?;
+        let request = wire::json_frame(&Request::Join(Box::new(spec.clone())));
+        self.flush_answers().await?;
+        self.write(&request, Some(theirs.as_fd())).await?;
+        // It needs nothing read: the frames are there.
+        Self::speak(self.shared.clone(), ours, Reads::new(READ_DEADLINE))
+    }
+
     pub fn pid(&self) -> u32 {
-        self.process.0.id()
+        self.shared.pid
     }
 
     /// What keeps it inside, as it says itself.
     pub fn sandbox(&self) -> &SandboxStatus {
-        &self.sandbox
+        &self.shared.sandbox
     }
 
     /// When it last said something, be it only that it works.
@@ -199,32 +273,31 @@ impl Worker {
 
     /// Whether the process is still there; one that waits for work may have been killed by anybody.
     pub fn lives(&mut self) -> bool {
-        match self.process.0.try_wait() {
+        match self.shared.try_wait() {
             Ok(None) => true,
             ended => {
-                self.books.count_exit(ended.ok().flatten());
+                self.shared.books.count_exit(ended.ok().flatten());
                 false
             }
         }
     }
 
-    /// Stops the process where it is, or lets it go on: it keeps its place and uses no processor.
-    pub fn stand_still(&self, still: bool) {
-        use rustix::process::{Pid, Signal, kill_process};
-        let signal = if still { Signal::STOP } else { Signal::CONT };
-        // The process is not reaped before it is dropped: the number is its own.
-        if let Some(pid) = Pid::from_raw(self.pid() as i32) {
-            let _ended = kill_process(pid, signal);
+    /// Stops the process where it is, or lets it go on: it keeps its place and uses no processor. It goes on as long as
+    /// that is wanted by anybody who speaks with it.
+    pub fn stand_still(&mut self, still: bool) {
+        if still != self.still {
+            self.still = still;
+            self.shared.stand(|standing| match still {
+                true => standing.still += 1,
+                false => standing.still -= 1,
+            });
         }
     }
 
     /// Sends a request, with the source it is about. A worker always takes what is sent, whatever it does.
     pub async fn send(&mut self, request: &Request, source: Option<&Source>) -> Result<(), WorkerError> {
-        self.memory.start();
-        while !self.reads.unsent().is_empty() {
-            self.socket.writable().await.map_err(|_| self.death())?;
-            self.send_answers()?;
-        }
+        self.shared.memory.start();
+        self.flush_answers().await?;
         match source {
             Some(Source::Remote(remote)) => {
                 self.reads.of(remote);
@@ -234,6 +307,14 @@ impl Worker {
             Some(Source::File(file)) => self.write(&wire::json_frame(request), Some(file.as_fd())).await,
             None => self.write(&wire::json_frame(request), None).await,
         }
+    }
+
+    async fn flush_answers(&mut self) -> Result<(), WorkerError> {
+        while !self.reads.unsent().is_empty() {
+            self.socket.writable().await.map_err(|_| self.death())?;
+            self.send_answers()?;
+        }
+        Ok(())
     }
 
     async fn write(&self, bytes: &[u8], mut descriptor: Option<BorrowedFd<'_>>) -> Result<(), WorkerError> {
@@ -267,14 +348,15 @@ impl Worker {
     pub async fn next(&mut self) -> Result<Report, WorkerError> {
         let report = self.receive().await;
         match &report {
-            Ok(Report::Failed(failure)) => self.books.count(Death::Failed(failure.kind)),
+            Ok(Report::Failed(failure)) => self.shared.books.count(Death::Failed(failure.kind)),
             Ok(_) => {}
             Err(WorkerError::Died) => {
-                let death = self.exit_status().await;
-                let death = self.books.count_exit(death);
+                let status = self.exit_status().await;
+                let shared = &self.shared;
+                let death = shared.death.get_or_init(|| shared.books.count_exit(status));
                 tracing::debug!(pid = self.pid(), ?death, "worker died");
             }
-            Err(error) => self.books.count_error(error),
+            Err(error) => self.shared.books.count_error(error),
         }
         report
     }
@@ -283,7 +365,7 @@ impl Worker {
     async fn exit_status(&mut self) -> Option<ExitStatus> {
         let ended = async {
             loop {
-                match self.process.0.try_wait() {
+                match self.shared.try_wait() {
                     Ok(None) => tokio::time::sleep(EXIT_POLL).await,
                     ended => return ended.ok().flatten(),
                 }
@@ -333,8 +415,8 @@ impl Worker {
 
     /// Why its socket ended.
     fn death(&self) -> WorkerError {
-        match self.memory.exceeded() {
-            true => WorkerError::OutOfMemory { limit_bytes: self.memory.limit_bytes() },
+        match self.shared.memory.exceeded() {
+            true => WorkerError::OutOfMemory { limit_bytes: self.shared.memory.limit_bytes() },
             false => WorkerError::Died,
         }
     }

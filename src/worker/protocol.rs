@@ -37,6 +37,10 @@ pub enum Request {
     Images(ImagesSpec),
     /// Make consecutive segments of a rendition. Carries a descriptor.
     Head(Box<HeadSpec>),
+    /// Make segments of another rendition out of the frames that are decoded for the head at work. Carries one end of
+    /// a pair of sockets, on which everything about it is said from then on; first [`Report::Unfit`], where the frames
+    /// cannot be had.
+    Join(Box<HeadSpec>),
     /// The head's goal: make segments before this one, then wait, in the middle of one if need be.
     Goal { until: SegmentIndex },
     /// The source of the next request is read by [`Report::Read`]; no descriptor comes with it.
@@ -137,8 +141,10 @@ pub enum HeadWork {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EncodeVideo {
-    /// Launch text from the coded stream to raw frames.
+    /// Launch text from the coded stream to raw frames as they are in the source.
     pub decode: String,
+    /// Launch text from those to frames of the rendition's shape.
+    pub scale: String,
     /// Launch text from raw frames to the coded stream.
     pub encode: String,
     /// Short name of the codec that comes out: `h264`.
@@ -232,6 +238,9 @@ pub enum Report {
         /// The source ended before its cut list did: nothing follows the last fragment.
         early: bool,
     },
+    /// What was asked for with [`Request::Join`] needs a worker of its own: this one decodes other frames, or is past
+    /// the first cut.
+    Unfit,
     /// What came of trying to get out.
     Attempted {
         attempts: Vec<Attempt>,

@@ -15,6 +15,8 @@ pub struct Started {
     pub segment: usize,
     /// Nobody waited for it: it works ahead of a viewer.
     pub ahead: bool,
+    /// Out of the frames that another head decodes.
+    pub joins: bool,
 }
 
 /// Serves these films under their own names, by settings that are variables without their `MILLRACE_`.
@@ -98,5 +100,6 @@ fn started(line: &str) -> Option<Started> {
         rendition: field("rendition")?.to_owned(),
         segment: field("segment")?.parse().ok()?,
         ahead: field("ahead")? == "true",
+        joins: field("joins")? == "true",
     })
 }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Barrier;
 
+use crate::boxes;
 use crate::films;
 use crate::presentation::Listed;
 use crate::process::until;
 use crate::random::Random;
 use crate::server::{self, Started};
-use crate::service::Service;
+use crate::service::{SPARES, Service};
 
 const SHORT_SECONDS: u32 = 120;
 const CLIENTS: usize = 30;
@@ -116,6 +117,91 @@ fn ten_viewers_at_the_same_place_share_one_head() {
         }
     });
     assert_eq!(started(&service, picture), 1, "{:?}", service.starts_logged());
+}
+
+#[test]
+fn two_viewers_of_two_rungs_share_one_decoder() {
+    let film = films::film(
+        "rungs-60s.mkv",
+        "-f lavfi -i testsrc2=s=640x480:r=12:d=60 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -bf 2 -g 36",
+    );
+    let settings = [("ENCODE_LOOK_AHEAD", "6s"), ("ENCODE_IDLE_TIMEOUT", "5s")];
+    let service = server::start(&[&film], &settings);
+    let listed = service.presentation(&service.film());
+    let rungs: Vec<&Listed> = listed.iter().filter(|rendition| !rendition.copied()).take(2).collect();
+    assert_eq!(rungs.len(), 2, "{listed:?}");
+    let watch = |rung: &Listed, n: usize| {
+        let answer = service.answer(&rung.segment(n));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.body
+    };
+    let mut seen = [Vec::new(), Vec::new()];
+    let mut united = None;
+    for n in 0..rungs[0].segments() {
+        for (rung, seen) in rungs.iter().zip(&mut seen) {
+            seen.push(watch(rung, n));
+        }
+        // As fast as the heads, the viewers would never be seen to stay behind them.
+        let rest = || service.heads().iter().all(|head| head["state"] == "paused").then_some(());
+        until(rest).expect("the heads come to their goals");
+        united = united.or_else(|| service.starts_logged().into_iter().find(|head| head.joins));
+        if united.is_some() {
+            let workers = service.usage().workers;
+            assert!(workers <= SPARES + 2, "{workers} processes, {:?}", service.heads());
+        }
+    }
+    let united = united.expect("they share");
+    let first = united.segment as usize;
+    assert!(first + 4 < rungs[0].segments(), "too late to see anything of it: {united:?}");
+    let at = rungs.iter().position(|rung| rung.id == united.rendition).expect("one of the two");
+    let of_its_own = service.starts_logged().iter().filter(|head| !head.joins).count();
+    assert_eq!(of_its_own, 2, "{:?}", service.starts_logged());
+
+    let alone = server::start(&[&film], &[]);
+    let listed_alone = alone.presentation(&alone.film());
+    let rung = listed_alone.iter().find(|rendition| rendition.id == united.rendition).expect("the same");
+    let init = alone.answer(&rung.init()).body;
+    assert_eq!(service.answer(&rungs[at].init()).body, init);
+    let (mut shared, mut own) = (init.clone(), init);
+    for n in 0..rung.segments() {
+        let made = alone.answer(&rung.segment(n)).body;
+        assert_eq!(times(&seen[at][n]), times(&made), "segment {n}, joined at {first}");
+        shared.extend_from_slice(&seen[at][n]);
+        own.extend_from_slice(&made);
+    }
+    let (worst, pictures) = likeness(&shared, &own);
+    assert_eq!(pictures, 60 * 12);
+    assert!(worst > 30.0, "other pictures: {worst} dB");
+}
+
+/// When the samples of a segment are decoded and shown.
+fn times(segment: &[u8]) -> Vec<(i64, i64, i64, bool)> {
+    let fragments = boxes::fragments(segment).expect("a segment");
+    let samples = fragments.into_iter().flat_map(|fragment| fragment.samples);
+    samples.map(|sample| (sample.decoded, sample.duration, sample.shown, sample.sync)).collect()
+}
+
+/// How alike two films are, picture by picture: the worst PSNR in dB, and how many there are.
+fn likeness(one: &[u8], other: &[u8]) -> (f64, usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [first, second, report] = ["one.mp4", "other.mp4", "psnr.txt"].map(|name| folder.path().join(name));
+    std::fs::write(&first, one).expect("written");
+    std::fs::write(&second, other).expect("written");
+    let status = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(&first)
+        .arg("-i")
+        .arg(&second)
+        .args(["-lavfi", &format!("psnr=stats_file={}", report.display()), "-f", "null", "-"])
+        .status();
+    assert!(status.expect("ffmpeg runs").success());
+    let report = std::fs::read_to_string(&report).expect("a report");
+    let values = report.lines().filter_map(|line| {
+        let value = line.split("psnr_avg:").nth(1)?.split(' ').next()?;
+        Some(value.parse().unwrap_or(f64::INFINITY))
+    });
+    let values: Vec<f64> = values.collect();
+    (values.iter().copied().fold(f64::INFINITY, f64::min), values.len())
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::catalogue::FileRecord;
 use crate::encoder::error::StreamError;
-use crate::encoder::head::{self, HeadEvent, HeadTask, Stall};
+use crate::encoder::head::{self, HeadEvent, HeadTask, Joining, Stall};
 use crate::encoder::room::Pressure;
 use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec::{self, Stretch};
@@ -98,10 +98,25 @@ struct Running {
     profile: String,
     task: AbortHandle,
     orders: watch::Sender<Order>,
+    /// For heads that are to be made out of the frames this one decodes.
+    joining: mpsc::Sender<Joining>,
     /// When it was started.
     since: Instant,
     speed: f64,
     first_fragment: bool,
+}
+
+impl Running {
+    fn new(
+        rendition: usize,
+        profile: String,
+        orders: watch::Sender<Order>,
+        joining: mpsc::Sender<Joining>,
+        task: AbortHandle,
+    ) -> Self {
+        let (since, speed) = (Instant::now(), 0.0);
+        Self { rendition, profile, task, orders, joining, since, speed, first_fragment: false }
+    }
 }
 
 pub struct Actor {
@@ -208,9 +223,11 @@ pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presenta
 fn schedule(shared: &Shared, renditions: &[Arc<Rendition>]) -> State {
     let settings = &shared.settings;
     let shapes = renditions.iter().map(|rendition| {
+        let kin = renditions.iter().position(|other| other.shares_frames(rendition));
         let longest = nanos_from_ticks(rendition.cuts.longest_ticks(), rendition.cuts.timescale).max(1);
         Shape {
             segments: rendition.cuts.segment_count(),
+            kin,
             segment: Duration::from_nanos(longest as u64),
             look_ahead: (settings.look_ahead_ns / longest).max(1) as u32,
             cold_start: COLD_START,
@@ -269,8 +286,8 @@ impl Actor {
     fn step(&mut self, event: Event) {
         for effect in self.state.step(self.began.elapsed(), event) {
             match effect {
-                Effect::Start { head, rendition, segment, order } => {
-                    self.start_head(head, rendition.0, segment, order)
+                Effect::Start { head, rendition, segment, order, joins } => {
+                    self.start_head(head, rendition.0, segment, order, joins)
                 }
                 Effect::Order { head, order } => {
                     if let Some(running) = self.heads.get(&head) {
@@ -400,7 +417,14 @@ impl Actor {
         self.drop_torn(rendition.0, &StreamError::ShuttingDown);
     }
 
-    fn start_head(&mut self, head: HeadId, rendition: usize, segment: u32, order: Order) {
+    fn start_head(
+        &mut self,
+        head: HeadId,
+        rendition: usize,
+        segment: u32,
+        order: Order,
+        joins: Option<HeadId>,
+    ) {
         let permit = if order.urgent { None } else { self.shared.room.free() };
         if permit.is_none() && !order.urgent {
             self.step(Event::NoRoom { head });
@@ -420,18 +444,19 @@ impl Actor {
         let planned =
             spec::head_spec(&self.presentation.info, &self.renditions[rendition], &profiles, tried, stretch);
         let (orders, ordered) = watch::channel(order);
+        let (joining, joiners) = mpsc::channel(1);
+        let joins = joins.and_then(|host| Some(self.heads.get(&host)?.joining.clone()));
         let named = planned.as_ref().map_or("none", |(_, profile)| profile.as_str());
         self.observer.started(head, &self.renditions[rendition], named, segment);
         let Some((spec, profile)) = planned else {
-            let running =
-                self.running(rendition, "none".into(), orders, tokio::spawn(async {}).abort_handle());
-            self.heads.insert(head, running);
+            let task = tokio::spawn(async {}).abort_handle();
+            self.heads.insert(head, Running::new(rendition, "none".into(), orders, joining, task));
             self.fail(head, segment, StreamError::Encoding("no profile here can make this rendition".into()));
             return;
         };
         tracing::info!(
             file = %self.record.id, rendition = %self.renditions[rendition].id, segment, first_part, profile, head = head.0,
-            ahead = !order.urgent, "head starts"
+            ahead = !order.urgent, joins = joins.is_some(), "head starts"
         );
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
         let task = tokio::spawn(async move {
@@ -456,22 +481,24 @@ impl Actor {
             let (pool, starting, stall) = (shared.pool.clone(), shared.room.starting(), Stall::default());
             let hush = order.urgent.then(|| shared.room.hush());
             let orders = ordered;
-            let task = HeadTask { head, pool, spec, source, orders, events, starting, hush, stall, permit };
+            let task = HeadTask {
+                head,
+                pool,
+                spec,
+                source,
+                orders,
+                events,
+                starting,
+                hush,
+                stall,
+                joins,
+                joining: joiners,
+                permit,
+            };
             head::drive(task).await;
         });
-        let running = self.running(rendition, profile, orders, task.abort_handle());
+        let running = Running::new(rendition, profile, orders, joining, task.abort_handle());
         self.heads.insert(head, running);
-    }
-
-    fn running(
-        &self,
-        rendition: usize,
-        profile: String,
-        orders: watch::Sender<Order>,
-        task: AbortHandle,
-    ) -> Running {
-        let (since, speed) = (Instant::now(), 0.0);
-        Running { rendition, profile, task, orders, since, speed, first_fragment: false }
     }
 
     fn head_event(&mut self, head: HeadId, event: HeadEvent) {
@@ -481,6 +508,7 @@ impl Actor {
         let rendition = running.rendition;
         match event {
             HeadEvent::Fragment(fragment, worked) => self.fragment(head, rendition, fragment, worked),
+            HeadEvent::Alone => self.step(Event::Alone { head }),
             HeadEvent::Report(Report::Entry { entry }) => {
                 let timescale = self.renditions[rendition].cuts.timescale;
                 self.set_init(rendition, init_segment(&entry, timescale).into());

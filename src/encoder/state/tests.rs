@@ -5,8 +5,13 @@ const RENDITION: RenditionIndex = RenditionIndex(0);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn state(max_heads: usize) -> State {
-    let shape =
-        Shape { segments: 100, segment: 2 * SECOND, look_ahead: 10, cold_start: Duration::from_millis(400) };
+    let shape = Shape {
+        segments: 100,
+        kin: Some(0),
+        segment: 2 * SECOND,
+        look_ahead: 10,
+        cold_start: Duration::from_millis(400),
+    };
     State::new(Limits { max_heads, idle: 60 * SECOND }, vec![shape.clone(), shape])
 }
 
@@ -29,12 +34,12 @@ fn release(state: &mut State, now: u64, segment: u32) -> Vec<Effect> {
 
 fn start(head: u64, segment: u32, until: u32) -> Effect {
     let order = Order { until, urgent: true };
-    Effect::Start { head: HeadId(head), rendition: RENDITION, segment, order }
+    Effect::Start { head: HeadId(head), rendition: RENDITION, segment, order, joins: None }
 }
 
 fn ahead(head: u64, segment: u32, until: u32) -> Effect {
     let order = Order { until, urgent: false };
-    Effect::Start { head: HeadId(head), rendition: RENDITION, segment, order }
+    Effect::Start { head: HeadId(head), rendition: RENDITION, segment, order, joins: None }
 }
 
 fn order(head: u64, until: u32, urgent: bool) -> Effect {
@@ -285,6 +290,83 @@ fn who_read_a_segment_before_it_was_evicted_does_not_leave_for_who_wants_it_now(
     assert!(state.ticket(RENDITION, 7).is_none());
 }
 
+/// Two renditions out of the same frames; at each a head at its goal behind a viewer who plays.
+fn two_at_their_goals(frontiers: [u32; 2]) -> State {
+    let mut state = state(4);
+    for ((rendition, frontier), now) in [0, 1].into_iter().zip(frontiers).zip([0, 2]) {
+        let (rendition, now) = (RenditionIndex(rendition), SECOND * now);
+        let at = frontier - 12;
+        let want = |segment| Event::Want { rendition, segment };
+        state.step(now, want(at));
+        state.step(now, want(at + 1));
+        let head = *state.heads.keys().last().expect("it was started");
+        for segment in at..frontier {
+            state.step(now + SECOND, Event::Made { head, segment, took: SECOND / 4 });
+        }
+        assert!(state.is_paused(head), "{:?}", state.heads[&head]);
+    }
+    state
+}
+
+fn watch(state: &mut State, now: u64, rendition: usize, segment: u32) -> Vec<Effect> {
+    state.step(SECOND * now as u32, Event::Near { rendition: RenditionIndex(rendition), segment })
+}
+
+fn joins(head: u64, host: u64, rendition: usize, segment: u32, until: u32) -> Effect {
+    let (order, joins) = (Order { until, urgent: false }, Some(HeadId(host)));
+    Effect::Start { head: HeadId(head), rendition: RenditionIndex(rendition), segment, order, joins }
+}
+
+#[test]
+fn two_viewers_of_two_renditions_end_up_with_one_decoder() {
+    let mut state = two_at_their_goals([13, 12]);
+    watch(&mut state, 4, 0, 2);
+    watch(&mut state, 4, 1, 1);
+    let tick = |state: &mut State, now: u32| state.step(SECOND * now, Event::Tick);
+    assert_eq!(tick(&mut state, 5), [joins(2, 0, 1, 15, 15)], "ahead of both");
+    for (rendition, segment) in [(0, 1), (0, 2), (1, 0), (1, 1)] {
+        assert_eq!(watch(&mut state, 9, rendition, segment), []);
+    }
+    assert_eq!(tick(&mut state, 11), [], "once");
+    let one_goal = [order(0, 16, false), order(1, 16, false), order(2, 16, false)];
+    assert_eq!(watch(&mut state, 12, 1, 5), one_goal, "for who shares frames, and for the one behind");
+    for (head, segment) in [(0, 13), (0, 14), (0, 15), (2, 15), (1, 12), (1, 13)] {
+        assert_eq!(made(&mut state, 12, head, segment), []);
+    }
+    assert_eq!(made(&mut state, 12, 1, 14), [kill(1, KillCause::Met)], "the one that joined goes on");
+    assert_eq!(watch(&mut state, 13, 0, 6), [order(0, 17, false), order(2, 17, false)]);
+    let both_wait = [order(0, 16, false), order(2, 16, false)];
+    assert_eq!(tick(&mut state, 30), both_wait, "where both viewers are gone, both keep their places");
+}
+
+#[test]
+fn whoever_changes_from_one_rendition_to_another_brings_nothing_together() {
+    let mut state = two_at_their_goals([13, 12]);
+    watch(&mut state, 4, 1, 1);
+    assert_eq!(state.step(SECOND * 5, Event::Tick), []);
+}
+
+#[test]
+fn a_head_leaves_its_team_with_its_last_viewer() {
+    let mut state = two_at_their_goals([12, 12]);
+    watch(&mut state, 4, 0, 1);
+    watch(&mut state, 4, 1, 1);
+    assert_eq!(state.step(SECOND * 5, Event::Tick), [joins(2, 0, 1, 14, 14)]);
+    assert_eq!(watch(&mut state, 8, 0, 1), []);
+    assert_eq!(watch(&mut state, 12, 0, 2), [order(0, 13, false)]);
+    assert_eq!(watch(&mut state, 16, 0, 3), [kill(2, KillCause::Idle), order(0, 14, false)]);
+}
+
+#[test]
+fn a_head_that_could_not_join_works_for_itself() {
+    let mut state = two_at_their_goals([12, 12]);
+    watch(&mut state, 4, 0, 1);
+    watch(&mut state, 4, 1, 1);
+    state.step(SECOND * 5, Event::Tick);
+    state.step(SECOND * 5, Event::Alone { head: HeadId(2) });
+    assert_eq!(watch(&mut state, 6, 0, 2), [order(0, 13, false)], "the other has no part in it");
+}
+
 #[derive(Clone, Debug)]
 enum Move {
     Want(usize, u32),
@@ -295,6 +377,7 @@ enum Move {
     Work(usize),
     Die(usize),
     NoRoom(usize),
+    Alone(usize),
     GiveUp(usize),
     Tight(bool),
     Pressure(u32),
@@ -315,6 +398,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         8 => (0usize..8).prop_map(Move::Work),
         1 => (0usize..8).prop_map(Move::Die),
         1 => (0usize..8).prop_map(Move::NoRoom),
+        1 => (0usize..8).prop_map(Move::Alone),
         1 => (0usize..8).prop_map(Move::GiveUp),
         1 => any::<bool>().prop_map(Move::Tight),
         1 => (0u32..10).prop_map(Move::Pressure),
@@ -332,6 +416,8 @@ struct Worker {
     next: u32,
     begun: bool,
     order: Order,
+    /// Heads with the same one get the same frames.
+    decoder: HeadId,
 }
 
 /// What the actor and its clients do, beside the schedule.
@@ -350,6 +436,17 @@ struct World {
 impl World {
     fn head(&self, n: usize) -> Option<HeadId> {
         self.heads.keys().nth(n % self.heads.len().max(1)).copied()
+    }
+
+    /// Whether frames come for what a head makes next: those before have been taken by all who share its decoder, and
+    /// nobody of them waits at its goal.
+    fn has_frames(&self, head: HeadId) -> bool {
+        let own = &self.heads[&head];
+        let mates = self.heads.values().filter(|mate| mate.decoder == own.decoder);
+        own.next < own.order.until
+            && mates
+                .into_iter()
+                .all(|mate| mate.next > own.next || (mate.next == own.next && mate.order.until > mate.next))
     }
 
     /// What happens, if it can happen now.
@@ -385,9 +482,9 @@ impl World {
             Move::Near(rendition, segment) => {
                 Some(Event::Near { rendition: RenditionIndex(rendition), segment })
             }
-            Move::Begin(n) => self.head(n).and_then(|head| {
+            Move::Begin(n) => self.head(n).filter(|head| self.has_frames(*head)).and_then(|head| {
                 let worker = self.heads.get_mut(&head).expect("it lives");
-                if worker.next >= worker.order.until || worker.begun {
+                if worker.begun {
                     return None;
                 }
                 worker.begun = true;
@@ -395,11 +492,8 @@ impl World {
                 Some(Event::Begun { head, after: Some(SECOND) })
             }),
             Move::Work(n) => {
-                let Some(head) = self.head(n) else { return Ok(None) };
+                let Some(head) = self.head(n).filter(|head| self.has_frames(*head)) else { return Ok(None) };
                 let worker = self.heads.get_mut(&head).expect("it lives");
-                if worker.next >= worker.order.until {
-                    return Ok(None);
-                }
                 prop_assert!(worker.next < 100, "beyond the end");
                 let key = (worker.rendition, worker.next);
                 prop_assert!(self.exists.insert(key), "made twice: {:?}", key);
@@ -418,6 +512,14 @@ impl World {
             Move::NoRoom(n) => self.head(n).map(|head| {
                 self.lose(head);
                 Event::NoRoom { head }
+            }),
+            Move::Alone(n) => self.head(n).and_then(|head| {
+                let worker = self.heads.get_mut(&head).expect("it lives");
+                if worker.decoder == head || worker.begun {
+                    return None;
+                }
+                worker.decoder = head;
+                Some(Event::Alone { head })
             }),
             Move::GiveUp(n) => {
                 let Some(head) = self.head(n) else { return Ok(None) };
@@ -449,9 +551,10 @@ impl World {
     fn perform(&mut self, effects: Vec<Effect>) -> Result<(), TestCaseError> {
         for effect in effects {
             match effect {
-                Effect::Start { head, rendition, segment, order } => {
-                    prop_assert!(order.until > segment, "it has nothing to do");
-                    let worker = Worker { rendition, next: segment, begun: false, order };
+                Effect::Start { head, rendition, segment, order, joins } => {
+                    prop_assert!(joins.is_some() || order.until > segment, "it has nothing to do");
+                    let decoder = joins.map_or(head, |host| self.heads[&host].decoder);
+                    let worker = Worker { rendition, next: segment, begun: false, order, decoder };
                     prop_assert!(self.heads.insert(head, worker).is_none());
                 }
                 Effect::Order { head, order } => {

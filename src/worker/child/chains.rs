@@ -1,4 +1,4 @@
-//! The pieces heads are put together from, and the two chains of a head that encodes:
+//! The pieces heads are put together from, and the two chains of a head that encodes sound:
 //! `source ! demuxer ! decode ! raw` and `grid ! encode ! parser ! coded`, in one pipeline, joined by the program.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::worker::protocol::{Failure, FailureKind, HeadSpec, Input};
 /// Between demuxer and decoder: a second of packets, so that reading goes on while the decoder works.
 pub const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=67108864 max-size-time=1000000000";
 /// From the program into the encoder's chain.
-const APPSRC: &str =
+pub const APPSRC: &str =
     "appsrc name=grid format=time max-buffers=4 max-bytes=0 max-time=0 block=true emit-signals=false";
 
 /// The chains of one attempt.

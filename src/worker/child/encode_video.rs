@@ -1,8 +1,7 @@
 //! A head that encodes video: decode from the keyframe before the cut, put frames on the grid, encode, cut.
 //!
-//! Two chains in one pipeline, joined by this program: `source ! demuxer ! decode ! raw` and
-//! `grid ! encode ! parser ! coded`. The first runs in its own thread; a full queue anywhere holds everything
-//! before it, so a head that waits at its goal costs nothing.
+//! A decoder and a rung in one pipeline, joined by this program. The first runs in its own thread; a full queue anywhere
+//! holds everything before it, so a head that waits at its goal costs nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +11,11 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::burn::{self, Burner};
-use super::chains::{Chains, Texts, beyond};
+use super::chains::beyond;
+use super::decoder::Decoder;
 use super::output::HeadOutput;
 use super::parameter_sets::ParameterSets;
+use super::rung::Rung;
 use super::source::SourceBytes;
 use super::{demux, sink};
 use crate::isobmff::{Sample, Segmenter};
@@ -60,6 +61,21 @@ pub fn run(
     ))
 }
 
+/// The same with the frames of the decoder at work. `None` where those are others, or begin behind the cut.
+pub fn join(spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<Option<bool>, Failure> {
+    let Some(decoder) = Decoder::at_work(&spec.input, &work.decode) else {
+        return Ok(None);
+    };
+    let Some(rung) = Rung::join(&decoder, work)? else {
+        return Ok(None);
+    };
+    match encode(rung, spec, work, out, true, || {}) {
+        Ok(early) => Ok(Some(early)),
+        Err(Stop::Failed(failure)) => Err(failure),
+        Err(Stop::LandedLate) => Ok(None),
+    }
+}
+
 fn attempt(
     file: &Arc<SourceBytes>,
     spec: &HeadSpec,
@@ -67,14 +83,8 @@ fn attempt(
     out: &HeadOutput<'_>,
     back_off: Option<Nanos>,
 ) -> Result<bool, Stop> {
-    let texts = Texts {
-        decode: &work.decode,
-        encode: &work.encode,
-        codec: &work.codec,
-        raw_buffers: RAW_FRAMES,
-        coded_buffers: 8,
-    };
-    let chains = Chains::new(&spec.input, file.clone(), &texts)?;
+    let decoder = Arc::new(Decoder::new(&spec.input, file.clone(), &work.decode)?);
+    let rung = Rung::first(&decoder, work)?;
     let from_ns = match back_off {
         Some(back_off) if spec.start != SegmentIndex(0) => {
             let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
@@ -84,9 +94,23 @@ fn attempt(
         _ => None,
     };
     let may_be_late = from_ns.is_some_and(|from_ns| from_ns > 0);
-    chains.start(&spec.input, from_ns)?;
-    let (fed, made) = chains
-        .run(|done| feed(&chains, file, spec, work, may_be_late, done), || make(&chains, spec, work, out));
+    decoder.start(from_ns)?;
+    encode(rung, spec, work, out, may_be_late, || decoder.offer())
+}
+
+/// Encodes a rung to its end; tells when its first frame has turned out to be early enough.
+fn encode(
+    rung: Rung<'_>,
+    spec: &HeadSpec,
+    work: &EncodeVideo,
+    out: &HeadOutput<'_>,
+    may_be_late: bool,
+    under_way: impl Fn() + Send + Sync,
+) -> Result<bool, Stop> {
+    let (fed, made) = rung.run(
+        |rung, done| feed(rung, spec, work, may_be_late, done, &under_way),
+        |rung| make(rung, spec, work, out),
+    );
     match (fed, made) {
         (_, Ok(Made::Whole)) => Ok(false),
         (Err(stop), _) => Err(stop),
@@ -95,33 +119,30 @@ fn attempt(
     }
 }
 
-/// Decoded frames waiting for the grid: a 4K frame is 12 MB.
-const RAW_FRAMES: u32 = 3;
-
 /// Decoded frames onto the grid, into the encoder.
 fn feed(
-    chains: &Chains,
-    file: &SourceBytes,
+    rung: &Rung<'_>,
     spec: &HeadSpec,
     work: &EncodeVideo,
     may_be_late: bool,
     done: &AtomicBool,
+    under_way: &impl Fn(),
 ) -> Result<(), Stop> {
     let mut conformer = VideoConformer::new(work.grid, spec.cuts.clone(), spec.fragments, spec.start)
         .and_then(|conformer| conformer.resume(spec.first_part))
         .ok_or_else(|| beyond(spec))?;
     let frame_ns = work.grid.rate().nanos_of(1);
-    let mut beside = burn::source(file)?;
+    let mut beside = burn::source(&rung.decoder.file)?;
     let burner = work.burn.as_ref().map(|burn| Burner::new(&mut beside, spec, work, burn)).transpose()?;
     let timescale = spec.cuts.timescale;
-    let mut into = Grid { source: &chains.grid, timescale, frame_ns, started: false, burner };
-    let mut previous: Option<gst::Buffer> = None;
+    let mut into = Grid { source: &rung.grid, grid: work.grid, timescale, frame_ns, caps: None, burner };
+    let mut previous: Option<Frame> = None;
     let mut last_ns = None;
-    while let Some(sample) = sink::pull(&chains.pipeline, &chains.raw)? {
+    while let Some(sample) = rung.frame(done)? {
         if done.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else {
+        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else {
             continue;
         };
         let at_ns = match buffer.pts() {
@@ -133,19 +154,20 @@ fn feed(
             if may_be_late && at_ns > conformer.start_ns() + frame_ns + frame_ns / 2 {
                 return Err(Stop::LandedLate);
             }
-            chains.grid.set_caps(Some(&with_frame_rate(caps, work.grid)));
+            under_way();
         }
         last_ns = Some(at_ns);
         if let Some(burner) = &mut into.burner {
-            burner.expect(caps)?;
+            burner.expect(&caps)?;
         }
+        let frame = Frame { buffer, caps };
         for slot in conformer.place(at_ns) {
-            let shown = if slot.repeat { previous.as_ref().unwrap_or(&buffer) } else { &buffer };
+            let shown = if slot.repeat { previous.as_ref().unwrap_or(&frame) } else { &frame };
             if !into.push(shown, slot)? {
                 return Ok(());
             }
         }
-        previous = Some(buffer);
+        previous = Some(frame);
         if conformer.complete() {
             return Ok(());
         }
@@ -158,11 +180,16 @@ fn feed(
         }
         return Ok(());
     }
-    Err(Stop::Failed(Failure::new(FailureKind::Undecodable, "decoder", "no frame came out")))
+    Err(Stop::Failed(Decoder::nothing()))
 }
 
-fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
-    let mut caps = caps.to_owned();
+struct Frame {
+    buffer: gst::Buffer,
+    caps: gst::Caps,
+}
+
+fn with_frame_rate(caps: &gst::Caps, grid: FrameGrid) -> gst::Caps {
+    let mut caps = caps.clone();
     let rate = grid.rate();
     caps.make_mut().set("framerate", gst::Fraction::new(rate.num as i32, rate.den as i32));
     caps
@@ -171,36 +198,43 @@ fn with_frame_rate(caps: &gst::CapsRef, grid: FrameGrid) -> gst::Caps {
 /// The way into the encoder.
 struct Grid<'a> {
     source: &'a gst_app::AppSrc,
+    grid: FrameGrid,
     timescale: u32,
     frame_ns: Nanos,
-    started: bool,
+    /// Of the last frame; none before the first one.
+    caps: Option<gst::Caps>,
     burner: Option<Burner<'a>>,
 }
 
 impl Grid<'_> {
     /// False when the encoder takes no more. The first frame of a stream is an IDR picture without being asked,
     /// and must not be asked for: GStreamer 1.22 takes its time for 1000 h and refuses every later request.
-    fn push(&mut self, shown: &gst::Buffer, slot: FrameSlot) -> Result<bool, Failure> {
+    fn push(&mut self, shown: &Frame, slot: FrameSlot) -> Result<bool, Failure> {
         let time = |nanos: Nanos| gst::ClockTime::from_nseconds(nanos.max(0) as u64);
         let at_ns = nanos_from_ticks(slot.tick, self.timescale);
         let at = time(at_ns);
         // A subtitle begins with the frame that is nearest to its time.
         let drawn = match &mut self.burner {
-            Some(burner) => burner.draw(shown, at_ns + self.frame_ns / 2)?,
+            Some(burner) => burner.draw(&shown.buffer, at_ns + self.frame_ns / 2)?,
             None => None,
         };
-        let mut frame = drawn.unwrap_or_else(|| shown.copy());
+        let mut frame = drawn.unwrap_or_else(|| shown.buffer.copy());
         {
             let frame = frame.make_mut();
             frame.set_pts(at);
             frame.set_dts(gst::ClockTime::NONE);
             frame.set_duration(time(self.frame_ns));
         }
-        if slot.key && self.started {
+        let started = self.caps.is_some();
+        if self.caps.as_ref() != Some(&shown.caps) {
+            // Frames that nobody has scaled yet may change their size.
+            self.source.set_caps(Some(&with_frame_rate(&shown.caps, self.grid)));
+            self.caps = Some(shown.caps.clone());
+        }
+        if slot.key && started {
             let force = gstreamer_video::DownstreamForceKeyUnitEvent::builder();
             self.source.send_event(force.running_time(at).all_headers(true).build());
         }
-        self.started = true;
         Ok(self.source.push_buffer(frame).is_ok())
     }
 }
@@ -213,7 +247,7 @@ enum Made {
 }
 
 /// Coded frames into fragments.
-fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<Made, Failure> {
+fn make(rung: &Rung<'_>, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result<Made, Failure> {
     let exact = match work.grid {
         FrameGrid::Constant(rate) => Some(rate.frame_ticks()),
         FrameGrid::Variable(_) => None,
@@ -222,7 +256,7 @@ fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'
         .and_then(|segmenter| segmenter.resume(spec.first_part))
         .ok_or_else(|| beyond(spec))?;
     let mut parameter_sets = None;
-    while let Some(sample) = sink::pull(&chains.pipeline, &chains.coded)? {
+    while let Some(sample) = rung.coded(|| out.left())? {
         let Some(buffer) = sample.buffer() else {
             continue;
         };
@@ -246,6 +280,9 @@ fn make(chains: &Chains, spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'
         fragments.iter().for_each(|fragment| out.fragment(fragment));
         if segmenter.complete() {
             return Ok(Made::Whole);
+        }
+        if out.left() {
+            return Ok(Made::Partly);
         }
     }
     if let Some(fragment) = segmenter.finish() {

@@ -12,6 +12,11 @@ pub fn setup(element: &str, error: impl std::fmt::Display) -> Failure {
 
 /// The first error on the pipeline's bus, if there is one.
 pub fn from_bus(pipeline: &gst::Pipeline) -> Option<Failure> {
+    from_bus_with_source(pipeline).map(|(failure, _)| failure)
+}
+
+/// The same, and whose it is.
+pub fn from_bus_with_source(pipeline: &gst::Pipeline) -> Option<(Failure, Option<gst::Object>)> {
     let bus = pipeline.bus()?;
     let message = bus.pop_filtered(&[gst::MessageType::Error])?;
     let gst::MessageView::Error(error) = message.view() else {
@@ -37,5 +42,5 @@ pub fn from_bus(pipeline: &gst::Pipeline) -> Option<Failure> {
     } else {
         FailureKind::Setup
     };
-    Some(Failure::new(kind, factory, cause.message()))
+    Some((Failure::new(kind, factory, cause.message()), source.cloned()))
 }

@@ -3,7 +3,9 @@
 
 mod burn;
 mod chains;
+mod connections;
 mod copy;
+mod decoder;
 mod demux;
 mod encode_audio;
 mod encode_video;
@@ -14,6 +16,7 @@ mod output;
 mod parameter_sets;
 mod probe;
 mod remote;
+mod rung;
 mod scan;
 mod sink;
 mod source;
@@ -30,9 +33,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::protocol::{Failure, FailureKind, HeadSpec, HeadWork, Report, Request, TextSpec};
+use super::protocol::{EncodeVideo, Failure, FailureKind, HeadSpec, HeadWork, Report, Request, TextSpec};
 use super::sandbox::{self, SandboxStatus};
 use super::wire::{self, Frame, WireError};
+use connections::Connection;
 use gate::Gate;
 use output::Output;
 use remote::RemoteSource;
@@ -77,7 +81,22 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
     }
     output.report(&Report::Ready { sandbox });
 
-    let gate = Arc::new(Gate::default());
+    let connection = Connection::open();
+    let served = serve(&reader, &output, &Arc::default());
+    drop(connection);
+    connections::wait_for_the_last();
+    served
+}
+
+/// Serves the requests of one connection until that is closed: of the head this process was started for, or of one that
+/// joined it.
+fn serve(reader: &UnixStream, output: &Output, gate: &Arc<Gate>) -> Result<(), WireError> {
+    let served = requests(reader, output, gate);
+    gate.leave();
+    served
+}
+
+fn requests(reader: &UnixStream, output: &Output, gate: &Arc<Gate>) -> Result<(), WireError> {
     let (mut buffer, mut descriptors) = (Vec::new(), Vec::new());
     let mut remote: Option<Arc<RemoteSource>> = None;
     loop {
@@ -95,7 +114,8 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
                     Request::Remote { length } => {
                         remote = Some(Arc::new(RemoteSource::new(length, output.clone())));
                     }
-                    job => start(job, source_of(&mut descriptors, remote.as_ref()), &output, &gate),
+                    Request::Join(spec) if !descriptors.is_empty() => join(*spec, descriptors.remove(0))?,
+                    job => start(job, source_of(&mut descriptors, remote.as_ref()), output, gate),
                 },
                 Frame::Answer(answer) => remote.iter().for_each(|remote| remote.answer(answer.clone())),
                 Frame::Fragment(_) | Frame::Image(_) => {
@@ -104,6 +124,21 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
             }
         }
     }
+}
+
+/// One more head in this process, which speaks over a socket of its own.
+fn join(spec: HeadSpec, socket: OwnedFd) -> Result<(), WireError> {
+    let reader = UnixStream::from(socket);
+    let output = Output::new(reader.try_clone().map_err(|_| WireError::Closed)?);
+    let gate = Arc::new(Gate::default());
+    // Before this returns: the head that is joined may leave at once.
+    let connection = Connection::open();
+    start(Request::Join(Box::new(spec)), None, &output, &gate);
+    std::thread::spawn(move || {
+        let _closed = serve(&reader, &output, &gate);
+        drop(connection);
+    });
+    Ok(())
 }
 
 /// Landlock holds back only the thread that asks for it and those it starts. Plugins that were scanned in this
@@ -128,7 +163,7 @@ fn source_of(descriptors: &mut Vec<OwnedFd>, remote: Option<&Arc<RemoteSource>>)
 }
 
 fn start(job: Request, source: Option<SourceBytes>, output: &Output, gate: &Arc<Gate>) {
-    if let Request::Head(spec) = &job {
+    if let Request::Head(spec) | Request::Join(spec) = &job {
         // Before the next request is read: it may be another goal.
         gate.set(spec.until);
     }
@@ -163,6 +198,7 @@ fn perform(
             images::run(source()?, &spec)
         }
         Request::Head(spec) => head(&source()?, *spec, output, gate),
+        Request::Join(spec) => joined(&spec, output, gate),
         Request::Attempt => Ok(Report::Attempted { attempts: sandbox::attempt_all() }),
         Request::Goal { .. } | Request::Remote { .. } => {
             Err(Failure::new(FailureKind::Setup, "socket", "this is no job"))
@@ -187,8 +223,18 @@ fn head(source: &Arc<SourceBytes>, spec: HeadSpec, output: &Output, gate: &Gate)
     Ok(Report::End { early })
 }
 
+fn joined(spec: &HeadSpec, output: &Output, gate: &Gate) -> Result<Report, Failure> {
+    // Subtitles are drawn into frames that are scaled already.
+    let HeadWork::EncodeVideo(work @ EncodeVideo { burn: None, .. }) = &spec.work else {
+        return Ok(Report::Unfit);
+    };
+    give_signs_of_life(output.clone());
+    let out = output::HeadOutput::new(output, gate, spec.start, spec.first_part);
+    Ok(encode_video::join(spec, work, &out)?.map_or(Report::Unfit, |early| Report::End { early }))
+}
+
 /// Tells the server that the source is being read, which goes on for long before the first fragment where many
-/// frames lie between a keyframe and the cut. The thread ends with the process.
+/// frames lie between a keyframe and the cut. The thread ends with its connection.
 #[allow(
     clippy::disallowed_methods,
     reason = "the worker's watchdog looks from time to time; no event says that nothing happens"
@@ -196,7 +242,7 @@ fn head(source: &Arc<SourceBytes>, spec: HeadSpec, output: &Output, gate: &Gate)
 fn give_signs_of_life(output: Output) {
     std::thread::spawn(move || {
         let mut seen = source::reads();
-        loop {
+        while !output.is_closed() {
             std::thread::sleep(SIGN_OF_LIFE);
             let reads = source::reads();
             if reads != seen {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::isobmff::{Fragment, SampleEntry};
@@ -14,11 +15,17 @@ use super::gate::Gate;
 #[derive(Clone)]
 pub struct Output {
     socket: Arc<Mutex<UnixStream>>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Output {
     pub fn new(socket: UnixStream) -> Self {
-        Self { socket: Arc::new(Mutex::new(socket)) }
+        Self { socket: Arc::new(Mutex::new(socket)), closed: Arc::default() }
+    }
+
+    /// What is sent arrives nowhere.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     pub fn report(&self, report: &Report) {
@@ -32,8 +39,8 @@ impl Output {
     fn write(&self, bytes: &[u8]) {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         if socket.write_all(bytes).is_err() {
-            // The server is gone, and with it the reason to run.
-            std::process::exit(0);
+            // Nobody is there any more. Whoever reads from this socket sees it, too, and ends what is made for it.
+            self.closed.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -54,6 +61,11 @@ impl<'a> HeadOutput<'a> {
 
     pub fn entry(&self, entry: SampleEntry) {
         self.output.report(&Report::Entry { entry });
+    }
+
+    /// Nobody wants any more of it.
+    pub fn left(&self) -> bool {
+        self.gate.left()
     }
 
     /// Waits until the goal allows it, then sends; what exists already is left out.

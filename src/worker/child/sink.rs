@@ -17,14 +17,19 @@ pub fn text(name: &str, buffers: u32) -> String {
 
 /// The next sample; `None` at the end of the stream.
 pub fn pull(pipeline: &gst::Pipeline, sink: &gst_app::AppSink) -> Result<Option<gst::Sample>, Failure> {
+    pull_unless(sink, || failure::from_bus(pipeline).map_or(Ok(false), Err))
+}
+
+/// The same; `None` also where it is over for another reason, which is looked for while nothing comes.
+pub fn pull_unless(
+    sink: &gst_app::AppSink,
+    over: impl Fn() -> Result<bool, Failure>,
+) -> Result<Option<gst::Sample>, Failure> {
     loop {
         if let Some(sample) = sink.try_pull_sample(POLL) {
             return Ok(Some(sample));
         }
-        if let Some(failure) = failure::from_bus(pipeline) {
-            return Err(failure);
-        }
-        if sink.is_eos() {
+        if over()? || sink.is_eos() {
             return Ok(None);
         }
     }
