@@ -10,6 +10,7 @@ use gstreamer::prelude::*;
 use super::source::SourceBytes;
 use super::streams::{self, Kind};
 use super::{demux, failure, sink};
+use crate::media::language::language_tag;
 use crate::media::{Container, TrackNumber};
 use crate::timeline::{NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind};
@@ -283,7 +284,7 @@ fn enough(kind: Kind, packets: &[PacketTimes]) -> bool {
 
 fn note_tags(track: &mut Track, tags: &gst::TagListRef) {
     if let Some(language) = tags.get::<gst::tags::LanguageCode>() {
-        track.language = Some(language.get().to_owned()).filter(|language| language != "und");
+        track.language = language_tag(language.get());
     }
     if let Some(title) = tags.get::<gst::tags::Title>() {
         track.title = Some(title.get().to_owned());
