@@ -17,5 +17,6 @@ mod types;
 pub use error::StreamError;
 pub use service::{EncodeSettings, EncoderStatus, Encoders};
 pub use types::{
-    HeadState, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextSpan, Whole,
+    HeadState, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
+    TextSpan, Whole,
 };

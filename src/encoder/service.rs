@@ -16,7 +16,7 @@ use super::state::{RenditionIndex, Ticket};
 use super::telemetry::Telemetry;
 use super::text::Texts;
 use super::types::{
-    HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextSpan, Whole,
+    HeadStatus, LiveEdgeState, LiveStatus, SegmentReader, StartOptions, Started, StopReport, TextSpan, Whole,
 };
 use crate::base::ids::FileId;
 use crate::catalogue::{Catalogue, ContentVersion, FileRecord};
@@ -99,7 +99,7 @@ struct FileEncoder {
     presentation: RwLock<Arc<Presentation>>,
     commands: mpsc::Sender<Command>,
     heads: watch::Receiver<Vec<HeadStatus>>,
-    live: watch::Receiver<Option<LiveStatus>>,
+    live: watch::Receiver<LiveEdgeState>,
     /// When the catalogue was last asked whether the file is still the same.
     checked: Mutex<Instant>,
     /// When its folder was last looked into for subtitles.
@@ -423,13 +423,14 @@ impl Encoders {
     /// Files with a live edge, and where that is.
     pub fn live(&self) -> Vec<(FileId, LiveStatus)> {
         let files = self.lock_files();
-        let edge =
-            |(file, encoder): (&FileId, &Arc<FileEncoder>)| Some((*file, encoder.live.borrow().clone()?));
+        let edge = |(file, encoder): (&FileId, &Arc<FileEncoder>)| {
+            Some((*file, encoder.live.borrow().clone()?.ok()?))
+        };
         files.iter().filter_map(edge).collect()
     }
 
-    /// Where the live edge of a file is, as it moves; `None` while there is none.
-    pub async fn live_edge(&self, file: FileId) -> Result<watch::Receiver<Option<LiveStatus>>, StreamError> {
+    /// Where the live edge of a file is, as it moves.
+    pub async fn live_edge(&self, file: FileId) -> Result<watch::Receiver<LiveEdgeState>, StreamError> {
         Ok(self.encoder(file).await?.live.clone())
     }
 

@@ -150,7 +150,7 @@ fn audio_work(
     let track = info.audio.get(rendition.track)?;
     if rendition.copied {
         let (codec, sample_rate) = (form.codec.clone(), form.sample_rate);
-        let work = CopyAudio { codec, sample_rate, lattice: lattice(track)? };
+        let work = CopyAudio { codec, sample_rate, channels: track.channels, lattice: lattice(track)? };
         return Some((HeadWork::CopyAudio(work), COPY.into()));
     }
     let graphs = audio_graphs(info, rendition, form, profiles);

@@ -252,6 +252,9 @@ pub struct Started {
     pub live: Option<LiveStatus>,
 }
 
+/// What is known of a file's live edge: `None` where nobody watches one, and for a while what it failed of.
+pub type LiveEdgeState = Option<Result<LiveStatus, StreamError>>;
+
 /// The live edge's playhead, when its encoder last looked. Positions are from the origin.
 #[derive(Clone, Debug)]
 pub struct LiveStatus {

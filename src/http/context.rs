@@ -14,8 +14,8 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, Encoders, HeadStatus, LiveStatus, SegmentReader, StartOptions, Started, StopReport,
-    StreamError, TextSpan, Whole,
+    EncoderStatus, Encoders, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader, StartOptions, Started,
+    StopReport, StreamError, TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
@@ -38,7 +38,7 @@ pub struct Context {
 }
 
 /// Where the live edge of a file is, as it moves.
-pub type LiveWatch = watch::Receiver<Option<LiveStatus>>;
+pub type LiveWatch = watch::Receiver<LiveEdgeState>;
 
 /// The encoders as this room uses them; tests have streams of their own.
 pub trait Streams: Send + Sync + 'static {

@@ -99,7 +99,7 @@ async fn listed(
     track: LiveTrack<'_>,
 ) -> Result<LiveEdge, Problem> {
     let mut watch = call.context.encoders.live_edge(file).await?;
-    let now = watch.borrow().clone().ok_or_else(not_live)?;
+    let now = watch.borrow().clone().ok_or_else(not_live)??;
     let cuts = track.cuts();
     let (wanted_ns, patience) = match reload.until(cuts, track.fragments(), &edge(call, &now))? {
         Some(wanted_ns) => (wanted_ns, patience(cuts)),
@@ -113,7 +113,8 @@ async fn listed(
 async fn join(call: &Call<'_>, file: FileId) -> Result<LiveWatch, Problem> {
     let encoders = &call.context.encoders;
     let watch = encoders.live_edge(file).await?;
-    let runs = watch.borrow().as_ref().is_some_and(|status| !status.ended);
+    // Players that ask again for its description must not start a film anew that has just failed.
+    let runs = watch.borrow().clone().transpose()?.is_some_and(|status| !status.ended);
     if !runs {
         let options = StartOptions { at_ns: 0, wait: false, copy: false, live: true };
         encoders.start(file, options).await?;
@@ -180,7 +181,7 @@ async fn reach(
 ) -> Result<LiveStatus, Problem> {
     let deadline = Instant::now() + patience;
     loop {
-        let status = watch.borrow_and_update().clone().ok_or_else(not_live)?;
+        let status = watch.borrow_and_update().clone().ok_or_else(not_live)??;
         let (position, wanted) = (status.position_now_ns(), wanted_ns(&status));
         if status.ended || position >= wanted {
             return Ok(status);

@@ -16,17 +16,26 @@ const MAX_TAG_LENGTH: usize = 35;
 /// The tag for what a container says; `None` where it says nothing (`und`) or no tag at all.
 pub fn language_tag(text: &str) -> Option<String> {
     let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).replace('_', "-");
-    let well_formed = text.len() <= MAX_TAG_LENGTH
-        && text.split('-').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()));
-    if !well_formed {
+    let (primary, rest) = text.split_at(text.find('-').unwrap_or(text.len()));
+    if text.len() > MAX_TAG_LENGTH || !is_primary(primary, rest) || !text.split('-').all(is_subtag) {
         return None;
     }
-    let (primary, rest) = text.split_at(text.find('-').unwrap_or(text.len()));
     let primary = primary.to_ascii_lowercase();
     match primary.as_str() {
         "und" => None,
         code => Some(format!("{}{rest}", short_code(code).unwrap_or(code))),
     }
+}
+
+/// RFC 5646 section 2.1: letters, known or not; one alone opens what is private (`x-klingon`) or grandfathered.
+fn is_primary(primary: &str, rest: &str) -> bool {
+    let letters = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    letters && (primary.len() > 1 || matches!(primary, "x" | "X" | "i" | "I") && !rest.is_empty())
+}
+
+/// "The maximum length of all subtags is eight"; XML's `xs:language`, which an MPD has, knows no longer ones either.
+fn is_subtag(part: &str) -> bool {
+    (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn short_code(code: &str) -> Option<&'static str> {
@@ -62,6 +71,17 @@ mod tests {
             ("", None),
             ("-", None),
             ("English (US)", None),
+            // Nobody knows them, and they are tags.
+            ("qqq", Some("qqq")),
+            ("xyzzy", Some("xyzzy")),
+            ("x-klingon", Some("x-klingon")),
+            // Neither a tag of RFC 5646 nor of XML's `xs:language`.
+            ("klingonisch", None),
+            ("en-klingonisch", None),
+            ("x", None),
+            ("007", None),
+            ("e\"n", None),
+            ("日本", None),
         ] {
             assert_eq!(language_tag(text).as_deref(), expected, "{text}");
         }

@@ -1,6 +1,7 @@
 //! Floor 1. What is in a file: the facts, and the readers of container indexes. Pure: bytes come through
 //! [`ReadAt`], nothing is decoded.
 
+pub mod aac;
 pub mod ac3;
 pub mod avc;
 pub mod bits;

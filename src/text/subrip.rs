@@ -181,6 +181,12 @@ mod tests {
             ),
             // Backwards, endless, and nothing said.
             ("0:0:5,0 --> 0:0:4,0\nA\n\n0:0:6,0 --> x\nB\n\n0:0:7,0 --> 0:0:8,0\n<i> </i>", vec![]),
+            // Minutes beyond the hour; points and commas in one line; times that no clock has.
+            (
+                "1\n00:75:00,000 --> 00:75:01.500\nA\n\n2\n4294967295:00:00,000 --> 4294967295:00:01,000\nB",
+                vec![(4_500_000, 4_501_500, "A")],
+            ),
+            ("-00:00:01,000 --> 00:00:02,000\nA\n\n00:00:03,٣٣٣ --> 00:00:04,000\nB", vec![]),
             // Out of order.
             ("0:0:3,0 --> 0:0:4,0\nB\n\n0:0:1,0 --> 0:0:2,0\nA", vec![(1000, 2000, "A"), (3000, 4000, "B")]),
             ("", vec![]),

@@ -65,9 +65,9 @@ fn times(line: &str) -> Option<(Nanos, Nanos, &str)> {
     Some((time(start.trim())?, time(end)?, settings.trim()))
 }
 
-/// `01:02:03.004`, hours may be missing.
+/// `01:02:03.004`, hours may be missing. Commas are SubRip's, from which many files were made.
 fn time(text: &str) -> Option<Nanos> {
-    let (clock, millis) = text.split_once('.')?;
+    let (clock, millis) = text.split_once(['.', ','])?;
     let spaced = clock.contains(char::is_whitespace);
     if spaced || !(2..=3).contains(&clock.split(':').count()) || millis.len() != 3 {
         return None;
@@ -125,6 +125,24 @@ mod tests {
             settings: "line:0 align:left".into(),
         };
         assert_eq!(cues, [expected]);
+    }
+
+    #[test]
+    fn times_as_they_are() {
+        for (times, expected) in [
+            ("00:01.000 --> 00:02.000", Some((1, 2))),
+            ("00:00:01,000 --> 00:00:02.000", Some((1, 2))),
+            ("75:00.000 --> 75:01.000", Some((4500, 4501))),
+            ("00:02.000 --> 00:01.000", None),
+            ("00:01 --> 00:02.000", None),
+            ("-00:01.000 --> 00:02.000", None),
+            ("00:00:00:01.000 --> 00:02.000", None),
+            ("4294967295:59:59.999 --> 4294967296:00:00.000", None),
+        ] {
+            let cues = read(&format!("WEBVTT\n\n{times}\nsaid\n"));
+            let seconds = cues.first().map(|cue| (cue.start_ns / SECOND, cue.end_ns / SECOND));
+            assert_eq!(seconds, expected, "{times}");
+        }
     }
 
     proptest! {

@@ -198,6 +198,7 @@ pub struct EncodeAudio {
 pub struct CopyAudio {
     pub codec: String,
     pub sample_rate: u32,
+    pub channels: u8,
     pub lattice: Lattice,
 }
 

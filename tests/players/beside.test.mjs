@@ -7,7 +7,12 @@ import { media, raw, startServer, temporary, until } from './server.mjs';
 import { browsers, serveStage } from './stage.mjs';
 
 const srt = (...lines) => lines.map(([from, to, text], n) => `${n + 1}\r\n00:00:0${from},000 --> 00:00:0${to},500\r\n${text}\r\n`).join('\r\n');
+/** More lines than are kept, in as many bytes. */
+const long = bytes => (srt([1, 2, 'Ano']) + Array.from({ length: 120_000 }, (_, n) => `\r\n0:0:3,0 --> 0:0:4,0\r\n${n}\r\n`).join('')).padEnd(bytes);
+const MOST = 16 << 20;
 const FILES = {
+  'h264_aac.cs.srt': long(MOST),
+  'h264_aac.sk.srt': long(MOST + 1),
   'h264_aac.de.srt': Buffer.from(srt([1, 2, 'Grüße'], [4, 5, 'Straße']), 'latin1'),
   'h264_aac.fr.forced.vtt': Buffer.from('\ufeffWEBVTT\n\n00:01.000 --> 00:02.500\nŒuvre\n', 'utf16le'),
   'h264_aac.Song.ja.ass': '[Script Info]\nScriptType: v4.00+\n\n[Events]\n'
@@ -17,6 +22,21 @@ const FILES = {
   'h264_aac.en.sdh.srt': '00:00:04,000 --> 00:00:02,000\nnever\n\nnonsense\n\n00:00:01.000-->00:00:02.500 X1:5\n[Wind]\n\n99:99:99,999 --> x\n',
   'h264_aac.tlh.srt': srt([1, 2, 'Qapla']),
   'h264_aac.empty.srt': '',
+  // In what editors write without saying so, with every end of line there is, and marks where files were joined.
+  'h264_aac.nl.srt': Buffer.from(srt([1, 2, 'Zeeën']), 'utf16le'),
+  'h264_aac.sv.srt': Buffer.from(srt([1, 2, 'Åsna']), 'utf16le').swap16(),
+  'h264_aac.da.srt': Buffer.from(`\ufeff${srt([1, 2, 'Grød'])}`, 'utf16le').swap16(),
+  'h264_aac.fi.srt': Buffer.from(`\ufeff${srt([1, 2, 'Yö'])}`, 'utf16le'),
+  'h264_aac.el.srt': '\ufeff\ufeff00:00:01,000 --> 00:00:02,500\nΕδώ\n\n\ufeff00:00:04,000 --> 00:00:05,500\nΕκεί\n',
+  'h264_aac.es.srt': srt([1, 2, 'Año']).replaceAll('\r\n', '\r'),
+  'h264_aac.pl.vtt': 'WEBVTT\r\r\n\r\r\n00:00:01,000 --> 00:00:02.500\r\r\nŻółw\r\r\n',
+  // Minutes that no clock has: it is shown behind the end of the film, and the other one in it.
+  'h264_aac.hu.srt': '00:75:00,000 --> 00:75:01,500\nKéső\n\n00:00:01.000 --> 00:00:02,500\nIdőben\n',
+  // A tag that nobody knows, and what is none.
+  'h264_aac.qqq.srt': srt([1, 2, 'of nowhere']),
+  'h264_aac.en-klingonisch.srt': srt([1, 2, 'of a title']),
+  'h264_aac.garbage.srt': Buffer.from(Array.from({ length: 65536 }, (_, n) => (n * n * 31 + n * 7 + 129) & 255)),
+  'h264_aac.pictures.vtt': Buffer.alloc(5000, 0xff),
   'h264_aac 2.en.srt': srt([1, 2, 'of another film']),
 };
 
@@ -46,7 +66,7 @@ async function found(...attributes) {
   assert.ok(line, `${attributes} in ${await index()}`);
   return new URL(/URI="([^"]+)index\.m3u8"/.exec(line)[1], `http://x/hls/${server.list[0].id}/`).pathname;
 }
-const first = text => /\.500[^\n]*\n([^]*?)\n\n/.exec(text)?.[1];
+const first = text => /--> 00:00:02\.500[^\n]*\n([^]*?)\n\n/.exec(text)?.[1];
 
 test('each is offered by what its name says, and reads as what it is written in', async () => {
   for (const [attributes, expected] of [
@@ -55,6 +75,16 @@ test('each is offered by what its name says, and reads as what it is written in'
     [['LANGUAGE="ja"', 'NAME="Song"'], '<i>歌</i>'],
     [['LANGUAGE="en"', 'transcribes-spoken-dialog'], '[Wind]'],
     [['LANGUAGE="tlh"', 'NAME="tlh"'], 'Qapla'],
+    [['LANGUAGE="nl"'], 'Zeeën'],
+    [['LANGUAGE="sv"'], 'Åsna'],
+    [['LANGUAGE="da"'], 'Grød'],
+    [['LANGUAGE="fi"'], 'Yö'],
+    [['LANGUAGE="el"'], 'Εδώ'],
+    [['LANGUAGE="es"'], 'Año'],
+    [['LANGUAGE="pl"'], 'Żółw'],
+    [['LANGUAGE="hu"'], 'Időben'],
+    [['LANGUAGE="qqq"', 'NAME="qqq"'], 'of nowhere'],
+    [['NAME="en-klingonisch"'], 'of a title'],
   ]) {
     const folder = await found(...attributes);
     const { status, text } = await get(`${folder}all.vtt`);
@@ -67,10 +97,21 @@ test('each is offered by what its name says, and reads as what it is written in'
 });
 
 test('one without a line says so, and takes nobody else with it', async () => {
-  const { status, text } = await get(`${await found('NAME="empty"')}all.vtt`);
-  assert.equal(status, 422);
-  assert.match(JSON.parse(text).detail, /h264_aac\.empty\.srt.*no line/);
+  for (const name of ['empty.srt', 'garbage.srt', 'pictures.vtt']) {
+    const { status, text } = await get(`${await found(`NAME="${name.split('.')[0]}"`)}all.vtt`);
+    assert.equal(status, 422, name);
+    assert.ok(JSON.parse(text).detail.includes(`h264_aac.${name}`) && /no line/.test(text), text);
+  }
   assert.equal((await get(`${await found('LANGUAGE="de"')}all.vtt`)).status, 200);
+});
+
+test('one that is as long as any may be is read up to the most lines there are, a longer one is left out', { timeout: 60_000 }, async () => {
+  const { status, text } = await get(`${await found('LANGUAGE="cs"')}all.vtt`);
+  assert.equal(status, 200, text.slice(0, 300));
+  assert.equal(first(text), 'Ano');
+  assert.equal(text.match(/-->/g).length, 100_000);
+  assert.ok(!(await index()).includes('LANGUAGE="sk"'));
+  assert.match(server.log(), /h264_aac\.sk\.srt/);
 });
 
 test('a new one is offered soon, one that has changed is read anew, one that went is gone', { timeout: 90_000 }, async () => {

@@ -79,6 +79,20 @@ describe('odd requests', () => {
     }
   });
 
+  test('reloads of the live edge that nobody can mean are refused, and keep nobody waiting', { timeout: 60_000 }, async () => {
+    const index = `/live/${film.id}/index.m3u8`;
+    const [, name] = /^([^#\n]+\.m3u8)$/m.exec((await raw(server.url, index)).body);
+    const list = new URL(name, `${server.url}${index}`).pathname;
+    assert.equal((await raw(server.url, list)).status, 200);
+    const odd = ['_HLS_msn=4000', '_HLS_msn=-1', '_HLS_msn=18446744073709551616', '_HLS_msn=99999999999999999999999', '_HLS_msn=x', '_HLS_msn=1.5', '_HLS_msn=%00',
+      '_HLS_msn=0&_HLS_msn=0', '_HLS_part=0', '_HLS_msn=&_HLS_part=0', '_HLS_msn=0&_HLS_part=-1', '_HLS_msn=0&_HLS_part=4294967296', '_HLS_skip=perhaps'];
+    const asked = await Promise.all(Array(20).fill(odd).flat().map(query => raw(server.url, `${list}?${query}`).then(answer => [query, answer])));
+    for (const [query, answer] of asked) problem(answer, 400, query);
+    for (const query of ['_HLS_msn=', '_HLS_part=', '_HLS_skip=', '_HLS_msn=0&_HLS_part=4294967295', '_HLS_unknown=7']) {
+      assert.equal((await raw(server.url, `${list}?${query}`)).status, 200, query);
+    }
+  });
+
   test('foreign hosts and origins are refused', async () => {
     for (const host of ['evil.example', `evil.example:${port()}`, '127.0.0.1.evil.example']) {
       for (const target of ['/', '/api/files', `/hls/${film.id}/index.m3u8`]) {

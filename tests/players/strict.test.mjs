@@ -1,14 +1,14 @@
 // Every manifest of every film before the strictest checkers there are: hls-parser with all its rules, and the schema of
 // ISO/IEC 23009-1 where a folder with it is at hand (../shared/schema beside the checkout, or $MPD_SCHEMA).
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import HLS from 'hls-parser';
 import { films } from './films.mjs';
-import { media, raw, sleep, startServer } from './server.mjs';
+import { media, raw, sleep, startServer, temporary } from './server.mjs';
 
 HLS.setOptions({ strictMode: true });
 
@@ -16,9 +16,21 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const schema = process.env.MPD_SCHEMA ?? path.resolve(here, '../../../shared/schema');
 const withSchema = existsSync(path.join(schema, 'DASH-MPD.xsd'));
 
-let server;
-before(async () => { server = await startServer({ library: media() }); }, { timeout: 120_000 });
-after(() => server?.stop());
+let odd, server;
+before(async () => {
+  // Texts beside a film, and languages that are no tags.
+  odd = temporary();
+  const film = path.join(media(), 'h264_aac.mp4');
+  copyFileSync(film, path.join(odd, 'odd.mp4'));
+  for (const name of ['qqq', 'en-klingonisch', 'forced.de', 'sdh.en']) writeFileSync(path.join(odd, `odd.${name}.srt`), '0:0:1,0 --> 0:0:2,0\nsaid\n');
+  execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-i', film, '-map', '0', '-map', '0:a', '-c', 'copy', '-metadata:s:a:0', 'language=klingonisch',
+    '-metadata:s:a:1', 'language=qqq', '-metadata:s:a:1', 'title=a "title", & <more>', path.join(odd, 'odd.mkv')]);
+  server = await startServer({ libraries: { Films: media(), Odd: odd } });
+}, { timeout: 120_000 });
+after(async () => {
+  await server?.stop();
+  if (odd) rmSync(odd, { recursive: true, force: true });
+});
 
 async function get(target) {
   const { status, headers, body } = await raw(server.url, target);
@@ -49,21 +61,34 @@ function valid(name, text) {
   assert.equal(status, 0, `${name}: ${stderr}\n${text}`);
 }
 
-for (const { name } of films) {
-  describe(name, () => {
-    test('the whole film', { timeout: 60_000 }, async () => {
-      const { id } = server.files[name];
-      for (const query of ['', '?copy=only', '?copy=none']) {
-        const index = `/hls/${id}/index.m3u8`;
-        const { text } = await strict(index + query);
-        for (const playlist of named(index, text)) {
-          const { parsed } = await strict(playlist);
-          assert.ok(parsed.endlist && parsed.segments.length > 0);
-        }
-        valid(`${name}${query}`, (await get(`/dash/${id}/manifest.mpd${query}`)).text);
-      }
-    });
+/** Playlists of whole films, and what kinds of them there were: `v`ideo, `a`udio, `t`ext and small p`i`ctures. */
+async function whole(index, query) {
+  const { text } = await strict(index + query);
+  const kinds = new Set();
+  for (const playlist of named(index, text)) {
+    const { parsed } = await strict(playlist);
+    assert.ok(parsed.endlist && parsed.segments.length > 0, playlist);
+    kinds.add(playlist.split('/').at(-2)[0]);
+  }
+  return kinds;
+}
 
+test('every film, whole, in every kind of manifest', { timeout: 120_000 }, async () => {
+  const kinds = { hls: new Set(), ts: new Set() };
+  assert.ok(server.list.length > films.length);
+  for (const { name, id } of server.list) {
+    for (const query of ['', '?copy=only', '?copy=none']) {
+      (await whole(`/hls/${id}/index.m3u8`, query)).forEach(kind => kinds.hls.add(kind));
+      valid(`${name}${query}`, (await get(`/dash/${id}/manifest.mpd${query}`)).text);
+    }
+    (await whole(`/ts/${id}/index.m3u8`, '')).forEach(kind => kinds.ts.add(kind));
+  }
+  assert.deepEqual([...kinds.hls].sort(), ['a', 'i', 't', 'v']);
+  assert.deepEqual([...kinds.ts].sort(), ['a', 't', 'v']);
+});
+
+for (const { name } of [...films, { name: 'sound_alone.mp4' }]) {
+  describe(name, () => {
     test('the live edge, from its beginning to its end', { timeout: 90_000 }, async () => {
       const { id, duration_s } = server.files[name];
       const index = `/live/${id}/index.m3u8`;

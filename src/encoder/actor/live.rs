@@ -35,6 +35,9 @@ const WAITS_FOR: u32 = 2;
 /// A rendition that nobody asked for in this time is no longer made for the edge. Players ask for something every
 /// segment.
 const WATCHED: Duration = Duration::from_secs(20);
+/// For so long everybody is told what the edge failed of. Players ask again every segment, and those that come later start
+/// it anew.
+const TELLS_FAILURE: Duration = Duration::from_secs(10);
 /// Segments ahead that are looked at.
 const LOOKS_AHEAD: u32 = 4;
 
@@ -54,6 +57,7 @@ impl Actor {
             tracing::info!(file = %self.record.id, at_s = begun_ns as f64 / 1e9, "the live edge starts");
             let watched = renditions.into_iter().map(|rendition| (rendition, Instant::now())).collect();
             let began = (playhead.position(now), now);
+            self.live_failure = None;
             self.live = Some(Live {
                 playhead,
                 begun_ns,
@@ -94,7 +98,12 @@ impl Actor {
 
     /// Moves on with the clock: waits for what comes next, holds where nothing is made, ends when nobody watches.
     pub(super) fn move_live(&mut self) {
-        let Some(mut live) = self.live.take() else { return };
+        let Some(mut live) = self.live.take() else {
+            if self.live_failure.take_if(|(_, since)| since.elapsed() >= TELLS_FAILURE).is_some() {
+                self.publish_live();
+            }
+            return;
+        };
         let now = self.began.elapsed();
         if self.has_readers(&live) {
             self.last_used = Instant::now();
@@ -124,6 +133,7 @@ impl Actor {
                 && !reader.ended()
                 && watched.contains(rendition)
         });
+        let pace = self.pace_of(&live);
         let mut refused = None;
         if !live.playhead.ended(now) {
             for rendition in watched {
@@ -132,12 +142,22 @@ impl Actor {
                 let at = self.renditions[rendition].cuts.segment_at(from).0;
                 let last = self.renditions[rendition].cuts.segment_count() - 1;
                 for segment in at..=last.min(at + WAITS_FOR - 1) {
-                    refused = refused.or(self.live_segment(&mut live, rendition, segment).err());
+                    let Err(error) = self.live_segment(&mut live, rendition, segment) else { continue };
+                    match pace == Some(rendition) {
+                        // It goes as far as there is anything.
+                        true if segment == at || live.waits => refused = refused.or(Some(error)),
+                        true => {}
+                        // The others go on without it, and it is tried again when somebody asks for it.
+                        false => live.watched.retain(|(watched, _)| *watched != rendition),
+                    }
                 }
             }
         }
         match refused {
-            Some(error) => tracing::warn!(file = %self.record.id, %error, "the live edge ends"),
+            Some(error) => {
+                tracing::warn!(file = %self.record.id, %error, "the live edge ends");
+                self.live_failure = Some((error, Instant::now()));
+            }
             None => self.live = Some(live),
         }
         self.publish_live();
@@ -178,11 +198,13 @@ impl Actor {
 
     pub(super) fn end_live(&mut self) {
         self.live = None;
+        self.live_failure = None;
         self.publish_live();
     }
 
     fn publish_live(&self) {
-        self.live_edge.send_replace(self.live_status());
+        let failed = || self.live_failure.clone().map(|(error, _)| Err(error));
+        self.live_edge.send_replace(self.live_status().map(Ok).or_else(failed));
     }
 
     fn live_status(&self) -> Option<LiveStatus> {

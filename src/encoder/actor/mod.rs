@@ -21,7 +21,9 @@ use crate::encoder::service::{Lease, Release, Shared};
 use crate::encoder::spec::{self, Stretch};
 use crate::encoder::state::{Effect, Event, HeadId, Limits, Order, RenditionIndex, Shape, State};
 use crate::encoder::telemetry::{EndCause, Observer};
-use crate::encoder::types::{Filling, HeadState, HeadStatus, LiveStatus, SegmentReader, StopReport};
+use crate::encoder::types::{
+    Filling, HeadState, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader, StopReport,
+};
 use crate::isobmff::{Fragment, init_segment};
 use crate::rendition::{Presentation, Rendition};
 use crate::store::{Interest, StoreKey, Written};
@@ -144,7 +146,9 @@ pub struct Actor {
     stored: mpsc::UnboundedSender<Stored>,
     status: watch::Sender<Vec<HeadStatus>>,
     live: Option<live::Live>,
-    live_edge: watch::Sender<Option<LiveStatus>>,
+    /// What its last one failed of, and when.
+    live_failure: Option<(StreamError, Instant)>,
+    live_edge: watch::Sender<LiveEdgeState>,
     last_used: Instant,
     observer: Observer,
 }
@@ -174,7 +178,7 @@ struct Stored {
 pub struct Handle {
     pub commands: mpsc::Sender<Command>,
     pub heads: watch::Receiver<Vec<HeadStatus>>,
-    pub live: watch::Receiver<Option<LiveStatus>>,
+    pub live: watch::Receiver<LiveEdgeState>,
 }
 
 /// Starts the encoder of a file.
@@ -212,6 +216,7 @@ pub fn spawn(shared: Arc<Shared>, record: FileRecord, presentation: Arc<Presenta
             stored,
             status,
             live: None,
+            live_failure: None,
             live_edge,
             last_used: Instant::now(),
         };

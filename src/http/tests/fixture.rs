@@ -23,8 +23,8 @@ use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, HeadState, HeadStatus, LiveStatus, StartOptions, Started, StopReport, StreamError,
-    TextSpan, Whole,
+    EncoderStatus, HeadState, HeadStatus, LiveEdgeState, LiveStatus, StartOptions, Started, StopReport,
+    StreamError, TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
@@ -133,7 +133,7 @@ pub struct FakeStreams {
     pub failure: Mutex<Option<StreamError>>,
     pub started: Mutex<Vec<StartOptions>>,
     pub segments_asked: Mutex<Vec<u32>>,
-    pub live_edge: watch::Sender<Option<LiveStatus>>,
+    pub live_edge: watch::Sender<LiveEdgeState>,
     /// Renditions that somebody watches live.
     pub watched: Mutex<Vec<String>>,
     pub telemetry: Telemetry,

@@ -5,14 +5,18 @@ use std::time::{Duration, Instant, SystemTime};
 use super::film::{AUDIO, VIDEO};
 use super::fixture::{Service, service};
 use crate::base::ids::FileId;
-use crate::encoder::{LiveStatus, StreamError};
+use crate::encoder::{LiveEdgeState, LiveStatus, StreamError};
 use crate::timeline::NANOS_PER_SECOND;
 
 const SECOND: i64 = NANOS_PER_SECOND;
 
 /// Stands still at `position_ns`, since nothing more is made.
-fn at(position_ns: i64) -> Option<LiveStatus> {
-    Some(LiveStatus {
+fn at(position_ns: i64) -> LiveEdgeState {
+    Some(Ok(status(position_ns)))
+}
+
+fn status(position_ns: i64) -> LiveStatus {
+    LiveStatus {
         begun_ns: 0,
         position_ns,
         made_ns: position_ns,
@@ -21,10 +25,10 @@ fn at(position_ns: i64) -> Option<LiveStatus> {
         began: (0, SystemTime::UNIX_EPOCH),
         clock: (0, SystemTime::UNIX_EPOCH),
         ended: false,
-    })
+    }
 }
 
-async fn live(status: Option<LiveStatus>) -> (Service, FileId) {
+async fn live(status: LiveEdgeState) -> (Service, FileId) {
     let (service, id) = service().with_file("a.mkv", "content").await;
     service.streams.live_edge.send_replace(status);
     (service, id)
@@ -81,8 +85,8 @@ async fn a_reload_waits_for_what_it_asks_for() {
 #[tokio::test]
 async fn an_edge_that_moves_by_itself_is_waited_for_by_the_clock() {
     let (service, id) = live(at(20 * SECOND)).await;
-    let moving = at(20 * SECOND).map(|status| LiveStatus { made_ns: 60 * SECOND, ..status });
-    service.streams.live_edge.send_replace(moving);
+    let moving = LiveStatus { made_ns: 60 * SECOND, ..status(20 * SECOND) };
+    service.streams.live_edge.send_replace(Some(Ok(moving)));
     let text = service.get(&format!("/live/{id}/{AUDIO}/index.m3u8")).await.text().to_owned();
     let parts = |text: &str| text.matches("#EXT-X-PART:").count();
     let (segment, part) = hinted(&text);
@@ -102,7 +106,27 @@ async fn what_no_client_means_is_refused() {
         ("_HLS_msn=x&_HLS_part=0", 400),
         ("_HLS_msn=0&_HLS_part=y", 400),
         ("_HLS_msn=0&_HLS_msn=1", 400),
+        ("_HLS_msn=0&_HLS_msn=0", 400),
+        ("_HLS_msn=4294967295", 400),
+        ("_HLS_msn=4294967296", 400),
+        ("_HLS_msn=18446744073709551616&_HLS_part=0", 400),
+        ("_HLS_msn=1.5", 400),
+        ("_HLS_msn=0x1", 400),
+        ("_HLS_msn=%201", 400),
+        ("_HLS_msn=%", 400),
+        ("_HLS_msn=%ff", 400),
+        ("_HLS_msn=0&_HLS_part=-1", 400),
+        ("_HLS_msn=0&_HLS_part=4294967296", 400),
+        ("_HLS_msn=0&_HLS_part=1&_HLS_part=1", 400),
+        // Nothing is said, which a part alone cannot be.
+        ("_HLS_msn=&_HLS_part=0", 400),
+        ("_HLS_msn=&_HLS_part=", 200),
+        ("_HLS_msn", 200),
         ("_HLS_skip=perhaps", 400),
+        ("_HLS_skip=yes", 400),
+        ("_HLS_skip=YES&_HLS_skip=v2", 400),
+        ("_HLS_skip=", 200),
+        ("_HLS_skip=v2", 200),
         ("_HLS_skip=YES", 200),
         ("_HLS_msn=0&_HLS_part=4294967295", 200),
         ("_HLS_unknown=7", 200),
@@ -130,9 +154,31 @@ async fn a_live_edge_that_fails_ends_with_an_error() {
 }
 
 #[tokio::test]
+async fn whoever_waits_at_an_edge_that_fails_hears_of_what() {
+    let (service, id) = live(at(20 * SECOND)).await;
+    let text = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8")).await.text().to_owned();
+    let (segment, part) = hinted(&text);
+    let path = format!("/live/{id}/{VIDEO}/index.m3u8?_HLS_msn={segment}&_HLS_part={part}");
+    let waiting = service.get(&path);
+    tokio::pin!(waiting);
+    tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.err().expect("nothing new yet");
+    let damaged = StreamError::Damaged("a.mkv has nothing to play at 21.0 s".into());
+    service.streams.live_edge.send_replace(Some(Err(damaged)));
+    let reply = waiting.await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (422, "unplayable"), "{}", reply.text());
+    assert!(reply.text().contains("a.mkv has nothing to play at 21.0 s"), "{}", reply.text());
+    // Who asks again for what describes it must not start the film anew.
+    for path in ["index.m3u8", "manifest.mpd", &format!("{VIDEO}/index.m3u8")] {
+        let reply = service.get(&format!("/live/{id}/{path}")).await;
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (422, "unplayable"), "{path}");
+    }
+    assert!(service.streams.started.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn at_the_end_of_the_film_the_list_ends_and_nobody_waits() {
-    let ended = at(400 * SECOND).map(|status| LiveStatus { ended: true, ..status });
-    let (service, id) = live(ended).await;
+    let ended = LiveStatus { ended: true, ..status(400 * SECOND) };
+    let (service, id) = live(Some(Ok(ended))).await;
     let reply = service.get(&format!("/live/{id}/{VIDEO}/index.m3u8?_HLS_msn=9999&_HLS_part=1")).await;
     assert!(reply.text().ends_with("#EXT-X-ENDLIST\n"), "{}", reply.text());
 }

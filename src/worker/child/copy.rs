@@ -11,7 +11,7 @@ use super::parameter_sets::codec_data;
 use super::source::SourceBytes;
 use super::{demux, sink};
 use crate::isobmff::{CopySegmenter, Packet, Sample, Segmenter};
-use crate::media::Container;
+use crate::media::{Container, aac};
 use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks, ticks_from_nanos};
 use crate::worker::protocol::{CopyAudio, CopyVideo, Failure, FailureKind, HeadSpec};
 
@@ -145,6 +145,7 @@ pub fn audio(
     let parser = if whole { "identity" } else { parser(&work.codec)? };
     let (pipeline, sink) = start(file, spec, parser, from_ns)?;
     let frame = work.lattice.samples;
+    let silence = (work.codec == "aac").then(|| aac::silence(work.channels)).flatten();
     let mut segmenter = Segmenter::new(spec.cuts.clone(), spec.fragments, Some(frame), spec.start)
         .ok_or_else(|| beyond(spec))?
         .lenient();
@@ -160,7 +161,11 @@ pub fn audio(
             continue;
         }
         next = tick + frame;
-        let sample = Sample { tick, sync: true, data: sink::bytes_of(buffer)? };
+        let mut data = sink::bytes_of(buffer)?;
+        if let Some(silence) = silence.filter(|_| aac::is_torn(&data)) {
+            data = silence.to_vec();
+        }
+        let sample = Sample { tick, sync: true, data };
         let fragments = segmenter
             .push(sample)
             .map_err(|lost| Failure::new(FailureKind::Source, work.codec.clone(), lost.to_string()))?;

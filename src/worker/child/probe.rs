@@ -19,6 +19,8 @@ use crate::worker::protocol::{Failure, FailureKind, Input, Report};
 
 /// Less between the last frame that was read and the end is the end of a film.
 const SHORTEST_JUMP_NS: Nanos = 5 * NANOS_PER_SECOND;
+/// What parsers make of the last packets may end so much before them.
+const PARSER_LAG_NS: Nanos = NANOS_PER_SECOND;
 /// A source without an index is scanned for keyframes at once when it is no larger than this; a larger one is
 /// played encoded until somebody has time to read it all.
 const SCAN_AT_ONCE_BYTES: u64 = 192 << 20;
@@ -106,6 +108,7 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
     let mut video: Vec<(VideoTrack, Option<KeyframeIndex>)> = Vec::new();
     let mut audio = Vec::new();
     let mut text = Vec::new();
+    let mut damage = Vec::new();
     for track in &tracks {
         let header = headers.tracks.iter().find(|header| {
             header.number == track.number
@@ -119,6 +122,10 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
         let facts = track_facts(container, header, track, survey.duration);
         match track.kind {
             Kind::Video if is_cover(header, track) => {}
+            // Players would wait for it, and not play the others.
+            Kind::Video if survey.thorough && track.demuxed_end.is_none() => {
+                damage.push(format!("its track {} is to be a picture and is empty", track.number));
+            }
             Kind::Video => {
                 spans.add(&facts);
                 let keyframes = header.and_then(|header| header.keyframes.clone());
@@ -167,7 +174,7 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
         chapters,
         has_cover: headers.has_cover,
         title: headers.title.clone(),
-        damage: Vec::new(),
+        damage,
     };
     (info, index)
 }
@@ -225,8 +232,11 @@ fn track_facts(
     // What an MP4 edit list puts before zero is not presented.
     let start_ns = if container == Container::Mp4 { start.max(0) } else { start };
     let last_gap = track.packets.last().and_then(|packet| packet.duration).unwrap_or(0);
-    let measured =
-        surveyed(track.last_end).map(|end| if last_gap == 0 { end + mean_gap(track) } else { end });
+    // Where the parser understands nothing any more, the track goes on: in silence, or with what decoders make of it.
+    let unread =
+        track.demuxed_end.filter(|end| track.last_end.is_none_or(|last| *end > last + PARSER_LAG_NS));
+    let measured = surveyed(unread.or(track.last_end))
+        .map(|end| if last_gap == 0 { end + mean_gap(track) } else { end });
     let end = header
         .filter(|_| container == Container::Mp4)
         .and_then(|header| header.end_ns)

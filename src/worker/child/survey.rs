@@ -10,6 +10,7 @@ use gstreamer::prelude::*;
 use super::source::SourceBytes;
 use super::streams::{self, Kind};
 use super::{demux, failure, sink};
+use crate::media::language::language_tag;
 use crate::media::{Container, TrackNumber};
 use crate::timeline::{NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind};
@@ -32,6 +33,8 @@ pub struct Track {
     pub packets: Vec<PacketTimes>,
     pub first_pts: Option<Nanos>,
     pub last_end: Option<Nanos>,
+    /// Where the last packet of the demuxer ends, whatever the parser made of it; `None` where none came.
+    pub demuxed_end: Option<Nanos>,
     pub bytes: u64,
     /// The first packet itself, of sound whose frames alone say what a decoder has to know.
     pub first_packet: Vec<u8>,
@@ -50,6 +53,8 @@ pub struct PacketTimes {
 pub struct Survey {
     pub tracks: Vec<Track>,
     pub duration: Option<Nanos>,
+    /// All of it was read, or as much as is ever read: a track of which nothing came has nothing.
+    pub thorough: bool,
 }
 
 /// Enough of a video track: this much time, in which a second keyframe and its leading pictures have come.
@@ -87,14 +92,14 @@ pub fn run(container: Container, file: Arc<SourceBytes>, tail: bool) -> Result<S
     let flag = no_more_pads.clone();
     demuxer.connect_no_more_pads(move |_| flag.store(true, std::sync::atomic::Ordering::Relaxed));
     let surveyed = survey(&pipeline, &demuxer, &tracks, &no_more_pads, tail);
-    let duration = surveyed?;
+    let (duration, thorough) = surveyed?;
     demux::stop(&pipeline);
     let tracks = tracks.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if tracks.is_empty() {
         let name = demux::demuxer_name(container);
         return Err(Failure::new(FailureKind::Undecodable, name, "no playable track was found"));
     }
-    Ok(Survey { tracks, duration })
+    Ok(Survey { tracks, duration, thorough })
 }
 
 fn survey(
@@ -103,7 +108,7 @@ fn survey(
     tracks: &Tracks,
     no_more_pads: &std::sync::atomic::AtomicBool,
     tail: bool,
-) -> Result<Option<Nanos>, Failure> {
+) -> Result<(Option<Nanos>, bool), Failure> {
     pipeline.set_state(gst::State::Playing).map_err(|e| failure::setup("pipeline", e))?;
     let deadline = Instant::now() + DEADLINE;
     let mut ended = wait(pipeline, deadline, || {
@@ -115,6 +120,7 @@ fn survey(
         let message = "it ends before the first packet of any track";
         return Err(Failure::new(FailureKind::Undecodable, demuxer, message));
     }
+    let thorough = ended || read_bytes(tracks) > MAX_BYTES;
     let duration = demuxer
         .query_duration::<gst::ClockTime>()
         .or_else(|| pads_duration(demuxer))
@@ -132,7 +138,7 @@ fn survey(
             wait(pipeline, Instant::now() + DEADLINE, || false)?;
         }
     }
-    Ok(duration)
+    Ok((duration, thorough))
 }
 
 fn pads_duration(demuxer: &gst::Element) -> Option<gst::ClockTime> {
@@ -210,11 +216,13 @@ fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks:
             packets: Vec::new(),
             first_pts: None,
             last_end: None,
+            demuxed_end: None,
             bytes: 0,
             first_packet: Vec::new(),
             enough: false,
         });
         drop(known);
+        note_arrivals(pad, tracks.clone(), index);
         if let Some(end) = end.static_pad("sink") {
             note(&end, tracks.clone(), index);
         }
@@ -224,6 +232,20 @@ fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks:
         // A pad that does not link stays silent: the track is then known by its caps only.
         let _linked = pad.link(&sink);
     }
+}
+
+/// Of a track that is damaged the parser may understand nothing; it is there all the same.
+fn note_arrivals(pad: &gst::Pad, tracks: Tracks, index: usize) {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
+            && let Some(track) = tracks.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index)
+        {
+            let from = buffer.pts().or(buffer.dts()).unwrap_or(gst::ClockTime::ZERO);
+            let end = (from + buffer.duration().unwrap_or(gst::ClockTime::ZERO)).nseconds() as Nanos;
+            track.demuxed_end = track.demuxed_end.max(Some(end));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn note(end: &gst::Pad, tracks: Tracks, index: usize) {
@@ -283,7 +305,7 @@ fn enough(kind: Kind, packets: &[PacketTimes]) -> bool {
 
 fn note_tags(track: &mut Track, tags: &gst::TagListRef) {
     if let Some(language) = tags.get::<gst::tags::LanguageCode>() {
-        track.language = Some(language.get().to_owned()).filter(|language| language != "und");
+        track.language = language_tag(language.get());
     }
     if let Some(title) = tags.get::<gst::tags::Title>() {
         track.title = Some(title.get().to_owned());
