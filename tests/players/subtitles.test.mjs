@@ -26,6 +26,9 @@ const EXPECTED = [[1, 3, '<i>One</i>'], [20.5, 23, 'Two &amp; <b>three</b>\nin t
 const FILES = {
   'subrip.mkv': ['-c:s', 'srt'],
   'ass.mkv': ['-c:s', 'ass'],
+  // WebVTT as ffmpeg writes it, and under its name of today; GStreamer 1.22 knows neither.
+  'webm.mkv': ['-c:s', 'webvtt'],
+  'webvtt.mkv': ['-c:s', 'webvtt'],
   'timed.mp4': ['-c:s', 'mov_text'],
   // Its clock begins at seven seconds.
   'late.mkv': ['-c:s', 'srt', '-output_ts_offset', '7'],
@@ -43,6 +46,7 @@ before(async () => {
     execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-copyts', '-i', film, '-i', text, '-map', '0:v', '-map', '0:a:0', '-map', '1:s',
       '-c', 'copy', ...codec, '-metadata:s:s:0', 'language=deu', path.join(library, name)]);
   }
+  rename(path.join(library, 'webvtt.mkv'), 'D_WEBVTT/SUBTITLES', 'S_TEXT/WEBVTT');
   server = await startServer({ library });
   stage = await serveStage();
 }, { timeout: 180_000 });
@@ -52,6 +56,14 @@ after(async () => {
   await server?.stop();
   if (home) fs.rmSync(home, { recursive: true, force: true });
 });
+
+/** Another CodecID of a track; what is left of the longer one are zeros, which strings of EBML may end with. */
+function rename(file, from, to) {
+  const bytes = fs.readFileSync(file), at = bytes.indexOf(from);
+  assert.ok(at > 0, `${from} is in ${file}`);
+  bytes.fill(0, at, at + from.length).write(to, at);
+  fs.writeFileSync(file, bytes);
+}
 
 const seconds = clock => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
 
@@ -65,7 +77,9 @@ function cues(text) {
 }
 
 function near(found, expected, where) {
-  assert.deepEqual(found.map(cue => cue[2]), expected.map(cue => cue[2]), where);
+  // ffmpeg writes WebVTT as it finds it.
+  const text = cue => cue[2].replaceAll('&amp;', '&');
+  assert.deepEqual(found.map(text), expected.map(text), where);
   found.forEach((cue, n) => [0, 1].forEach(side => {
     assert.ok(Math.abs(cue[side] - expected[n][side]) < 0.03, `${where}: ${cue} and not ${expected[n]}`);
   }));

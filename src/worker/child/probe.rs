@@ -131,6 +131,10 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
             Kind::Text => text.push(text_track(facts, track)),
         }
     }
+    // In the order of the file, also those that the demuxer did not name.
+    text.sort_by_key(|track: &TextTrack| {
+        headers.tracks.iter().position(|header| header.number == track.facts.number)
+    });
     let origin_ns = spans.start.unwrap_or(0);
     let duration_ns = (spans.end.unwrap_or(0) - origin_ns).max(0);
     let shift = |facts: &mut TrackFacts| {
@@ -190,6 +194,10 @@ impl Spans {
 /// one first. Codecs that the container leaves open are named by the parser.
 fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
     let mut tracks = survey.tracks.clone();
+    let unnamed = headers.tracks.iter().filter(|header| header.kind == TrackKind::Text);
+    let unnamed = unnamed.filter(|header| tracks.iter().all(|track| track.number != header.number));
+    let unnamed = unnamed.filter_map(|header| Some(Track::unnamed(header.number, text_codec(header)?)));
+    tracks.extend(unnamed.collect::<Vec<_>>());
     for track in &mut tracks {
         if let Some((_, codec)) = track.caps.as_ref().and_then(|caps| streams::identify(caps)) {
             track.codec = codec;
@@ -205,6 +213,11 @@ fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
     };
     tracks.sort_by_key(rank);
     tracks
+}
+
+/// Our name of a codec of text that demuxers leave without one: GStreamer 1.22 knows no WebVTT in Matroska.
+fn text_codec(header: &ContainerTrack) -> Option<&'static str> {
+    matroska::is_webvtt(&header.codec_id).then_some("webvtt")
 }
 
 /// A still picture that travels as a video track.
