@@ -171,7 +171,8 @@ impl<'s> TextReader<'s> {
                     if passed >= time.end {
                         break;
                     }
-                    let reached = known.iter().map(|known| passed.max(*known)).min().unwrap_or(passed);
+                    let reached = known.iter().map(|known| passed.max((*known).min(start_ns))).min();
+                    let reached = reached.unwrap_or(passed);
                     let reached = reached.min(time.end);
                     if reached > time.start && sink(TextStep::Reached(reached)).is_break() {
                         return Ok(ControlFlow::Break(()));
@@ -221,9 +222,13 @@ impl<'s> TextReader<'s> {
             Err(error @ ContainerError::Io { .. }) => Err(error),
             _ => self.segment_index(&fragments),
         };
-        match found {
+        let found = match found {
             Err(error @ ContainerError::Io { .. }) => return Err(error),
-            found => found.unwrap_or_default().into_iter().for_each(|entrance| fragments.add(entrance)),
+            found => found.unwrap_or_default(),
+        };
+        // Where each fragment has an index of its own, the first one leads nowhere else.
+        if found.len() > 1 {
+            found.into_iter().for_each(|entrance| fragments.add(entrance));
         }
         fragments.sort();
         self.fragments = Some(fragments);
