@@ -105,6 +105,11 @@ fn pes(ticks: u64, body: &[u8]) -> Vec<u8> {
 
 /// Seconds of stream: a clock ten times a second, picture, and the lines of pages where they are due.
 fn film(seconds: Nanos, stride: usize) -> Vec<u8> {
+    film_ahead(seconds, stride, 500)
+}
+
+/// The same with the lines' own times so much ahead of the clock.
+fn film_ahead(seconds: Nanos, stride: usize, ahead_ms: Nanos) -> Vec<u8> {
     let mut counters = [0u8; 4];
     let mut out = Vec::new();
     let mut put = |packet: Vec<u8>| {
@@ -136,7 +141,7 @@ fn film(seconds: Nanos, stride: usize) -> Vec<u8> {
         if units.is_empty() {
             units.push(head(0x8ff, NEW));
         }
-        let whole = pes(CLOCK + (now as u64 + 500) * 90, &data(&units));
+        let whole = pes(clock.wrapping_add_signed(ahead_ms * 90), &data(&units));
         let (mut rest, mut start) = (&whole[..], true);
         while !rest.is_empty() {
             put(packet(TEXT, start, &mut counters[3], None, &mut rest));
@@ -226,6 +231,17 @@ fn a_stretch_before_the_viewer_is_read_to_its_end_alone() {
     };
     reader.read(0..42_000 * MILLI, &mut keep).expect("it is read");
     assert_eq!(found, ["Eins", "Zwei"]);
+}
+
+#[test]
+fn a_time_that_cannot_be_is_that_of_the_clock() {
+    for ahead_ms in [-3_600_000, -200, 3_600_000] {
+        let expected: Vec<Line> = expected(0)
+            .into_iter()
+            .map(|(track, from, to, text)| (track, from - 500, to - 500, text))
+            .collect();
+        assert_eq!(read_from(film_ahead(60, 188, ahead_ms), 0).0, expected, "{ahead_ms} ms");
+    }
 }
 
 #[test]

@@ -216,7 +216,10 @@ impl Stream {
         }
         let whole = std::mem::take(&mut self.pes);
         if let Some((data, ticks)) = unwrap(&whole[..length]) {
-            let shown = ticks.map_or(now, |ticks| nanos(ticks, first_clock));
+            // Senders that say when it is shown are not always right; it cannot be before it comes.
+            let possible = now..=now.saturating_add(AHEAD_NS);
+            let told = ticks.map(|ticks| nanos(ticks, first_clock)).filter(|told| possible.contains(told));
+            let shown = told.unwrap_or(now);
             let mut said = Vec::new();
             self.decoder.feed(data, shown, &mut said);
             self.told(said, out);
