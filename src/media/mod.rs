@@ -13,6 +13,7 @@ pub mod info;
 pub mod language;
 pub mod matroska;
 pub mod mp4;
+pub mod mpegts;
 pub mod nal;
 pub mod rate;
 pub mod sniff;

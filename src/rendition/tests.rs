@@ -236,6 +236,24 @@ fn subtitles_in_other_containers_are_not_offered_yet() {
 }
 
 #[test]
+fn text_that_is_not_read_is_not_announced() {
+    let page = 0x888 << 16 | 0x101;
+    for (container, number, codec, expected) in [
+        (Container::Matroska, 2, "webvtt", 1),
+        (Container::Mp4, 2, "subrip", 1),
+        (Container::Mp4, 2, "webvtt", 0),
+        (Container::MpegTs, page, "teletext", 1),
+        (Container::MpegTs, 0x101, "teletext", 0),
+        (Container::MpegTs, 0x102, "dvb", 0),
+    ] {
+        let tracks = file(vec![picture("h264", 640, 360)], vec![]);
+        let film = MediaInfo { container, text: vec![subtitles(number, codec)], ..tracks };
+        let film = planned(film, &index(), "1").expect("a plan");
+        assert_eq!(film.text.len(), expected, "{container:?} {codec}");
+    }
+}
+
+#[test]
 fn what_nothing_decodes_is_refused_with_its_codec_s_name() {
     let refused = planned(file(vec![picture("h266", 640, 360)], vec![sound(2, "aac", 2)]), &index(), "1");
     let expected = Unplayable::NoDecoder { kind: "video", codec: "h266".into() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::label::labels;
 use super::presentation::{Grid, Presentation, TextForm, TextRendition, TextSource};
 use super::version::text_id;
-use crate::media::{Container, MediaInfo, TextFile, TextTrack};
+use crate::media::{Container, MediaInfo, TextFile, TextTrack, mpegts};
 
 /// Those of the tracks in the file, then those of `files`.
 pub(super) fn renditions(
@@ -56,8 +56,9 @@ impl Presentation {
 }
 
 fn is_read(container: Container, track: &TextTrack) -> bool {
-    matches!(
-        (container, track.codec.as_str()),
-        (Container::Matroska, "subrip" | "ass" | "webvtt") | (Container::Mp4, "subrip")
-    )
+    match (container, track.codec.as_str()) {
+        (Container::Matroska, "subrip" | "ass" | "webvtt") | (Container::Mp4, "subrip") => true,
+        (Container::MpegTs, mpegts::TELETEXT) => mpegts::is_page(track.facts.number),
+        _ => false,
+    }
 }

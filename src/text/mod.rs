@@ -9,6 +9,7 @@ mod cue;
 mod markup;
 mod placement;
 pub mod subrip;
+pub mod teletext;
 pub mod timed_text;
 pub mod webvtt;
 

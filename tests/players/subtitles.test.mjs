@@ -22,11 +22,22 @@ Four
 `;
 const EXPECTED = [[1, 3, '<i>One</i>'], [20.5, 23, 'Two &amp; <b>three</b>\nin two rows'], [100, 104, 'Four']];
 
+// Of pauses ffmpeg writes nothing into fragments: a line lasts until the next one.
+const IN_FRAGMENTS = [[1, 20.5, EXPECTED[0][2]], [20.5, 100, EXPECTED[1][2]], EXPECTED[2]];
+const expected = name => /fragments|listed|hybrid/.test(name) ? IN_FRAGMENTS : EXPECTED;
+
 /** Files by name: how the text gets in. */
 const FILES = {
   'subrip.mkv': ['-c:s', 'srt'],
   'ass.mkv': ['-c:s', 'ass'],
+  // WebVTT as ffmpeg writes it, and under its name of today; GStreamer 1.22 knows neither.
+  'webm.mkv': ['-c:s', 'webvtt'],
+  'webvtt.mkv': ['-c:s', 'webvtt'],
   'timed.mp4': ['-c:s', 'mov_text'],
+  // In fragments, with and without a list of them.
+  'fragments.mp4': ['-c:s', 'mov_text', '-movflags', 'frag_keyframe+empty_moov'],
+  'listed.mp4': ['-c:s', 'mov_text', '-movflags', 'dash+global_sidx'],
+  'hybrid.mp4': ['-c:s', 'mov_text', '-movflags', 'frag_keyframe', '-frag_duration', '5000000'],
   // Its clock begins at seven seconds.
   'late.mkv': ['-c:s', 'srt', '-output_ts_offset', '7'],
   'late.mp4': ['-c:s', 'mov_text', '-output_ts_offset', '7'],
@@ -43,6 +54,7 @@ before(async () => {
     execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-copyts', '-i', film, '-i', text, '-map', '0:v', '-map', '0:a:0', '-map', '1:s',
       '-c', 'copy', ...codec, '-metadata:s:s:0', 'language=deu', path.join(library, name)]);
   }
+  rename(path.join(library, 'webvtt.mkv'), 'D_WEBVTT/SUBTITLES', 'S_TEXT/WEBVTT');
   server = await startServer({ library });
   stage = await serveStage();
 }, { timeout: 180_000 });
@@ -52,6 +64,14 @@ after(async () => {
   await server?.stop();
   if (home) fs.rmSync(home, { recursive: true, force: true });
 });
+
+/** Another CodecID of a track; what is left of the longer one are zeros, which strings of EBML may end with. */
+function rename(file, from, to) {
+  const bytes = fs.readFileSync(file), at = bytes.indexOf(from);
+  assert.ok(at > 0, `${from} is in ${file}`);
+  bytes.fill(0, at, at + from.length).write(to, at);
+  fs.writeFileSync(file, bytes);
+}
 
 const seconds = clock => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
 
@@ -65,7 +85,9 @@ function cues(text) {
 }
 
 function near(found, expected, where) {
-  assert.deepEqual(found.map(cue => cue[2]), expected.map(cue => cue[2]), where);
+  // ffmpeg writes WebVTT as it finds it.
+  const text = cue => cue[2].replaceAll('&amp;', '&');
+  assert.deepEqual(found.map(text), expected.map(text), where);
   found.forEach((cue, n) => [0, 1].forEach(side => {
     assert.ok(Math.abs(cue[side] - expected[n][side]) < 0.03, `${where}: ${cue} and not ${expected[n]}`);
   }));
@@ -95,14 +117,14 @@ for (const name of Object.keys(FILES)) {
       for (const [n, entry] of lines.entries()) {
         if (!entry.startsWith('#EXTINF:')) continue;
         const end = at + Number(/#EXTINF:([\d.]+)/.exec(entry)[1]);
-        const near_a_cue = EXPECTED.some(([from, to]) => from < end + 2 && to > at - 2);
+        const near_a_cue = expected(name).some(([from, to]) => from < end + 2 && to > at - 2);
         if (near_a_cue) {
           const segment = await get(new URL(lines[n + 1], list));
           assert.equal(segment.status, 200);
           assert.equal(segment.type, 'text/vtt; charset=utf-8');
           assert.match(segment.text, /^WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n/);
           const clearly = cues(segment.text).filter(([from, to]) => from < end - 0.03 && to > at + 0.03);
-          near(clearly, EXPECTED.filter(([from, to]) => from < end - 0.03 && to > at + 0.03), `segment from ${at} s`);
+          near(clearly, expected(name).filter(([from, to]) => from < end - 0.03 && to > at + 0.03), `segment from ${at} s`);
         }
         at = end;
       }
@@ -115,7 +137,7 @@ for (const name of Object.keys(FILES)) {
       const address = /<BaseURL>([^<]*all\.vtt)<\/BaseURL>/.exec((await get(base)).text)?.[1];
       const whole = await get(new URL(address, base));
       assert.equal(whole.status, 200);
-      near(cues(whole.text), EXPECTED, name);
+      near(cues(whole.text), expected(name), name);
     });
   });
 }

@@ -15,8 +15,10 @@ mod text;
 #[cfg(test)]
 mod text_tests;
 mod tracks;
+mod webm;
 
 pub use text::TextReader;
+pub use webm::is_webvtt;
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,8 @@ use super::compression::Compression;
 use super::cues::{self, Place};
 use super::ebml::{Element, Header, Id, LONGEST_HEADER};
 use super::sections::{self, CLUSTER, Sections};
-use super::{CUES, Info, TRACKS, tracks};
+use super::tracks::{self, Payload};
+use super::{CUES, Info, TRACKS, webm};
 use crate::media::window::Window;
 use crate::media::{ContainerError, ReadAt, TextBlock, TextStep, TrackNumber};
 use crate::timeline::Nanos;
@@ -48,6 +49,8 @@ struct TextTrack {
     compression: Compression,
     /// `CodecPrivate`: the head of an ASS script.
     header: Vec<u8>,
+    /// Its blocks are of WebM's older form of WebVTT.
+    webm: bool,
 }
 
 impl<'s> TextReader<'s> {
@@ -60,8 +63,8 @@ impl<'s> TextReader<'s> {
         let missing = ContainerError::Missing { what: TRACKS.what, at: sections.segment_start() };
         let body = sections.read(&mut window, TRACKS)?.ok_or(missing)?;
         let described = wanted.iter().filter_map(|&number| {
-            let (header, compression) = tracks::payload(&body, number)?;
-            Some(TextTrack { number, compression, header })
+            let Payload { codec_id, private, compression } = tracks::payload(&body, number)?;
+            Some(TextTrack { number, compression, header: private, webm: webm::is_cues(&codec_id) })
         });
         let tracks: Vec<TextTrack> = described.collect();
         let cues = sections.read(&mut window, CUES).ok().flatten().unwrap_or_default();
@@ -252,12 +255,14 @@ impl TextReader<'_> {
     ) -> Option<TextBlock> {
         let track = self.tracks.iter().find(|track| track.number == number)?;
         let told_ns = block.duration.map(|duration| self.nanos(duration)).or(listed_ns);
+        let data = track.compression.undo(&block.data, MAX_BLOCK)?;
+        let (data, addition) = if track.webm { webm::cue(&data) } else { (data, block.addition.clone()) };
         Some(TextBlock {
             track: number,
             start_ns,
             end_ns: start_ns.saturating_add(told_ns.unwrap_or(UNTOLD_NS)),
-            data: track.compression.undo(&block.data, MAX_BLOCK)?,
-            addition: block.addition.clone(),
+            data,
+            addition,
         })
     }
 

@@ -233,6 +233,36 @@ fn the_head_of_a_script_is_kept() {
     assert_eq!((reader.header(TEXT), reader.header(9)), (&b"[Script Info]"[..], &b""[..]));
 }
 
+#[test]
+fn both_forms_of_webvtt_are_given_alike() {
+    let film = |codec: &str, group: &[u8]| {
+        let track = [unsigned(0xd7, TEXT), unsigned(0x83, 0x11), element(0x86, &[codec.as_bytes()])].concat();
+        let cluster = [unsigned(0xe7, 1000), element(0xa0, &[group, &unsigned(0x9b, 2000)])].concat();
+        let head = [element(INFO.id, &[]), element(TRACKS.id, &[&element(0xae, &[&track])])].concat();
+        let ebml = element(EBML_HEADER, &[&element(DOC_TYPE, &[b"webm"])]);
+        [ebml, element(SEGMENT, &[&head, &element(CLUSTER, &[&cluster])])].concat()
+    };
+    let addition = element(0x75a1, &[&element(0xa6, &[&element(0xa5, &[b"line:0\nid"])])]);
+    let of_matroska = [element(0xa1, &[&block(TEXT, 5, b"One\ntwo")]), addition].concat();
+    let of_webm = element(0xa1, &[&block(TEXT, 5, b"id\nline:0\nOne\ntwo")]);
+    for film in [film("S_TEXT/WEBVTT", &of_matroska), film("D_WEBVTT/SUBTITLES", &of_webm)] {
+        let mut source = CountingSource::new(film);
+        let mut reader = TextReader::open(&mut source, &[TEXT]).expect("a reader");
+        let mut found = Vec::new();
+        let mut keep = |step| {
+            found.extend(match step {
+                TextStep::Block(block) => Some(block),
+                TextStep::Reached(_) => None,
+            });
+            ControlFlow::Continue(())
+        };
+        reader.read(0..Nanos::MAX, &mut keep).expect("it is read");
+        let (start_ns, end_ns) = (1005 * MILLI, 3005 * MILLI);
+        let (data, addition) = (b"One\ntwo".to_vec(), b"line:0\nid".to_vec());
+        assert_eq!(found, [TextBlock { track: TEXT, start_ns, end_ns, data, addition }]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

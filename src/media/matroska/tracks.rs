@@ -62,12 +62,23 @@ pub fn read(body: &[u8]) -> Vec<Track> {
     tracks
 }
 
-/// What is needed to read the blocks of track `number`: its `CodecPrivate` and how they are stored.
-pub fn payload(body: &[u8], number: TrackNumber) -> Option<(Vec<u8>, Compression)> {
+/// What is needed to read the blocks of a track.
+pub struct Payload {
+    pub codec_id: String,
+    /// `CodecPrivate`.
+    pub private: Vec<u8>,
+    pub compression: Compression,
+}
+
+/// That of track `number`.
+pub fn payload(body: &[u8], number: TrackNumber) -> Option<Payload> {
     let entries = elements(body).filter(|entry| entry.id == TRACK_ENTRY).take(MAX_TRACKS);
     let entry = entries.into_iter().find(|entry| entry.child_unsigned(TRACK_NUMBER) == Some(number))?;
-    let private = entry.child(CODEC_PRIVATE).map(|found| found.body.to_vec()).unwrap_or_default();
-    Some((private, Compression::of(entry)))
+    Some(Payload {
+        codec_id: entry.child(CODEC_ID).and_then(|child| child.text(MAX_TEXT)).unwrap_or_default(),
+        private: entry.child(CODEC_PRIVATE).map(|found| found.body.to_vec()).unwrap_or_default(),
+        compression: Compression::of(entry),
+    })
 }
 
 fn track(entry: Element<'_>) -> Option<Track> {

@@ -1,17 +1,20 @@
 //! The index of an MP4 or QuickTime file (ISO/IEC 14496-12, QuickTime File Format): `moov` read whole, the rest
 //! of the file skipped by its box headers.
 //!
-//! Not here: fragments (`moof`), whose samples no index lists, and what the caps of the demuxer tell.
+//! Fragments (`moof`) are read for text alone. Not here: what the caps of the demuxer tell.
 
 mod boxes;
 mod chapters;
 mod edit_list;
+mod fragments;
 mod sample_sizes;
 mod sample_table;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod text_tests;
 mod track;
 
 pub use text::TextReader;

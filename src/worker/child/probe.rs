@@ -12,7 +12,7 @@ use crate::media::codec_string::{codec_string, vp9_config, vp9_level};
 use crate::media::container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 use crate::media::{
     AudioTrack, Container, Disposition, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts,
-    VideoTrack, ac3, flac, matroska, mp4, rate, sniff,
+    VideoTrack, ac3, flac, matroska, mp4, mpegts, rate, sniff,
 };
 use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind, Input, Report};
@@ -44,6 +44,8 @@ pub fn run(file: Arc<SourceBytes>) -> Result<Report, Failure> {
         Container::Mp4 => mp4::read(&mut bytes).map_err(|error| container_failure("MP4", &error))?,
         // A damaged index is no reason not to play: the demuxer may do better.
         Container::Matroska => matroska::read(&mut bytes).unwrap_or_default(),
+        // It tells of text alone.
+        Container::MpegTs => mpegts::read(&mut bytes).unwrap_or_default(),
         _ => ContainerFacts::default(),
     };
     let tail = container != Container::Mp4 || headers.fragmented;
@@ -138,6 +140,10 @@ fn assemble(container: Container, headers: &ContainerFacts, survey: &Survey) -> 
             Kind::Text => text.push(text_track(facts, track)),
         }
     }
+    // In the order of the file, also those that the demuxer did not name.
+    text.sort_by_key(|track: &TextTrack| {
+        headers.tracks.iter().position(|header| header.number == track.facts.number)
+    });
     let origin_ns = spans.start.unwrap_or(0);
     let duration_ns = (spans.end.unwrap_or(0) - origin_ns).max(0);
     let shift = |facts: &mut TrackFacts| {
@@ -197,6 +203,20 @@ impl Spans {
 /// one first. Codecs that the container leaves open are named by the parser.
 fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
     let mut tracks = survey.tracks.clone();
+    let unnamed = headers.tracks.iter().filter(|header| header.kind == TrackKind::Text);
+    let unnamed = unnamed.filter(|header| survey.tracks.iter().all(|track| track.number != header.number));
+    for header in unnamed {
+        let Some(codec) = text_codec(header) else { continue };
+        if codec == mpegts::TELETEXT {
+            // The demuxer knows a stream with all of its pages, in the program that it has chosen.
+            let stream = mpegts::pid(header.number);
+            if survey.tracks.iter().all(|track| track.number != stream || track.codec != codec) {
+                continue;
+            }
+            tracks.retain(|track| track.number != stream);
+        }
+        tracks.push(Track::unnamed(header.number, codec));
+    }
     for track in &mut tracks {
         if let Some((_, codec)) = track.caps.as_ref().and_then(|caps| streams::identify(caps)) {
             track.codec = codec;
@@ -212,6 +232,15 @@ fn main_tracks_first(headers: &ContainerFacts, survey: &Survey) -> Vec<Track> {
     };
     tracks.sort_by_key(rank);
     tracks
+}
+
+/// Our name of a codec of text that demuxers leave without one: GStreamer 1.22 knows no WebVTT in Matroska, and no
+/// pages of Teletext.
+fn text_codec(header: &ContainerTrack) -> Option<&'static str> {
+    match &header.codec_id[..] {
+        mpegts::TELETEXT => Some(mpegts::TELETEXT),
+        other => matroska::is_webvtt(other).then_some("webvtt"),
+    }
 }
 
 /// A still picture that travels as a video track.

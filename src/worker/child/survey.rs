@@ -42,6 +42,33 @@ pub struct Track {
     enough: bool,
 }
 
+impl Track {
+    fn new(number: TrackNumber, kind: Kind, codec: String, caps: gst::Caps, selected: bool) -> Self {
+        Self {
+            number,
+            kind,
+            codec,
+            container_caps: caps,
+            caps: None,
+            language: None,
+            title: None,
+            selected,
+            packets: Vec::new(),
+            first_pts: None,
+            last_end: None,
+            demuxed_end: None,
+            bytes: 0,
+            first_packet: Vec::new(),
+            enough: false,
+        }
+    }
+
+    /// Text that the demuxer has no name for, and our own reader of the container has.
+    pub fn unnamed(number: TrackNumber, codec: &str) -> Self {
+        Self::new(number, Kind::Text, codec.to_owned(), gst::Caps::new_empty(), false)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct PacketTimes {
     pub pts: Nanos,
@@ -204,23 +231,7 @@ fn watch(pipeline: &gst::Pipeline, container: Container, pad: &gst::Pad, tracks:
         let mut known = tracks.lock().unwrap_or_else(PoisonError::into_inner);
         let number = demux::track_number(container, pad).unwrap_or(known.len() as TrackNumber);
         let index = known.len();
-        known.push(Track {
-            number,
-            kind,
-            codec,
-            container_caps: caps,
-            caps: None,
-            language: None,
-            title: None,
-            selected,
-            packets: Vec::new(),
-            first_pts: None,
-            last_end: None,
-            demuxed_end: None,
-            bytes: 0,
-            first_packet: Vec::new(),
-            enough: false,
-        });
+        known.push(Track::new(number, kind, codec, caps, selected));
         drop(known);
         note_arrivals(pad, tracks.clone(), index);
         if let Some(end) = end.static_pad("sink") {

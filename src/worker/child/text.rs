@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::output::Output;
 use super::source::{SourceBytes, SourceReader};
 use crate::media::container::ContainerError;
-use crate::media::{Container, TextBlock, TextFormat, TextStep, matroska, mp4};
+use crate::media::{Container, TextBlock, TextFormat, TextStep, matroska, mp4, mpegts};
 use crate::text::{Cue, Packet, ass, decode, subrip, timed_text, webvtt};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, FailureKind, Report, TextFileSpec, TextSpec, TrackCue};
@@ -36,6 +36,7 @@ pub fn run(source: &Arc<SourceBytes>, spec: &TextSpec, output: &Output) -> Resul
             Reader::Matroska(matroska::TextReader::open(&mut bytes, &numbers).map_err(failed)?)
         }
         Container::Mp4 => Reader::Mp4(mp4::TextReader::open(&mut bytes, &numbers).map_err(failed)?),
+        Container::MpegTs => Reader::MpegTs(mpegts::TextReader::open(&mut bytes, &numbers).map_err(failed)?),
         other => {
             let message = format!("the text of {other:?} files is not read");
             return Err(Failure::new(FailureKind::Setup, "text", message));
@@ -102,6 +103,7 @@ pub fn read_file(source: &SourceBytes, spec: &TextFileSpec, output: &Output) -> 
 enum Reader<'s> {
     Matroska(matroska::TextReader<'s>),
     Mp4(mp4::TextReader<'s>),
+    MpegTs(mpegts::TextReader<'s>),
 }
 
 impl Reader<'_> {
@@ -111,7 +113,8 @@ impl Reader<'_> {
             (Self::Matroska(reader), "ass") => {
                 Format::Ass(ass::Styles::read(&String::from_utf8_lossy(reader.header(number))))
             }
-            (_, "webvtt") => Format::WebVtt,
+            // The reader of Teletext has its lines ready.
+            (Self::MpegTs(_), _) | (_, "webvtt") => Format::WebVtt,
             _ => Format::SubRip,
         }
     }
@@ -124,6 +127,7 @@ impl Reader<'_> {
         match self {
             Self::Matroska(reader) => reader.read(time, sink),
             Self::Mp4(reader) => reader.read(time, sink),
+            Self::MpegTs(reader) => reader.read(time, sink),
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Packets of a transport stream (ISO/IEC 13818-1, 2.4.3), wherever their sync bytes are: 188 bytes apart, 192 with a
+//! time stamp in front, 204 with parity behind.
+//!
+//! Invariant: every step moves on by a packet, or by what is left out looking for the next one.
+
+use crate::media::window::Window;
+use crate::media::{ContainerError, ReadAt};
+
+const SYNC: u8 = 0x47;
+pub const PACKET: usize = 188;
+const STRIDES: [usize; 3] = [188, 192, 204];
+/// Packets that have to agree on a distance.
+const AGREED: usize = 5;
+/// One read: half a second of a recording.
+const PIECE: usize = 512 << 10;
+/// A read for one place alone.
+const SMALL_PIECE: usize = 64 << 10;
+const HEAD: usize = 4096;
+
+pub struct Packets<'s> {
+    window: Window<'s>,
+    stride: usize,
+    /// Where the first packet begins.
+    pub first: u64,
+    piece: usize,
+}
+
+/// One packet; what it says of itself is read from its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet {
+    bytes: [u8; PACKET],
+}
+
+impl<'s> Packets<'s> {
+    pub fn open(source: &'s mut dyn ReadAt) -> Result<Self, ContainerError> {
+        let mut window = Window::new(source);
+        let head = window.peek(0, HEAD, PIECE)?;
+        let found = STRIDES.iter().find_map(|&stride| {
+            let agreed = |first: &usize| (0..AGREED).all(|n| head.get(first + n * stride) == Some(&SYNC));
+            (0..stride).find(agreed).map(|first| (stride, first))
+        });
+        let (stride, first) = found.ok_or(ContainerError::Missing { what: "transport packets", at: 0 })?;
+        Ok(Self { window, stride, first: first as u64, piece: PIECE })
+    }
+
+    pub fn len(&self) -> u64 {
+        self.window.source_len()
+    }
+
+    /// Reads less or more at once: where one packet is looked for, or all of them.
+    pub fn read_little(&mut self, little: bool) {
+        self.piece = if little { SMALL_PIECE } else { PIECE };
+    }
+
+    /// The packet at `at` or the next one behind it, which moves on behind it; `None` at the end.
+    pub fn next(&mut self, at: &mut u64) -> Result<Option<Packet>, ContainerError> {
+        loop {
+            let bytes = self.window.peek(*at, PACKET, self.piece)?;
+            let Some(bytes) = bytes.first_chunk::<PACKET>() else { return Ok(None) };
+            if bytes[0] == SYNC {
+                let packet = Packet { bytes: *bytes };
+                *at = at.saturating_add(self.stride as u64);
+                return Ok(Some(packet));
+            }
+            *at = self.in_step(at.saturating_add(1))?;
+        }
+    }
+
+    /// From `at` on, where two packets follow each other; behind what was looked at where there are none.
+    fn in_step(&mut self, at: u64) -> Result<u64, ContainerError> {
+        let bytes = self.window.peek(at, HEAD, self.piece)?;
+        let last = bytes.len().saturating_sub(self.stride);
+        let found = (0..last).find(|&n| bytes[n] == SYNC && bytes[n + self.stride] == SYNC);
+        Ok(at.saturating_add(found.unwrap_or(last.max(1)) as u64))
+    }
+}
+
+impl Packet {
+    pub fn pid(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[1] & 0x1f, self.bytes[2]])
+    }
+
+    /// A section or a PES packet begins in it.
+    pub fn starts_unit(&self) -> bool {
+        self.bytes[1] & 0x40 != 0
+    }
+
+    pub fn counter(&self) -> u8 {
+        self.bytes[3] & 0xf
+    }
+
+    /// What it carries; nothing where it is damaged or scrambled.
+    pub fn payload(&self) -> &[u8] {
+        let [_, second, _, control, ..] = self.bytes;
+        let from = match control >> 4 & 3 {
+            1 => 4,
+            3 => 5 + usize::from(self.bytes[4]),
+            _ => PACKET,
+        };
+        if second & 0x80 != 0 || control & 0xc0 != 0 {
+            return &[];
+        }
+        self.bytes.get(from..).unwrap_or_default()
+    }
+
+    /// The program clock in units of 27 MHz (2.4.3.5).
+    pub fn clock(&self) -> Option<u64> {
+        const PCR: u8 = 0x10;
+        let [_, _, _, control, length, flags, a, b, c, d, e, f, ..] = self.bytes;
+        if control & 0x20 == 0 || length < 7 || flags & PCR == 0 {
+            return None;
+        }
+        let base = u64::from(u32::from_be_bytes([a, b, c, d])) << 1 | u64::from(e >> 7);
+        Some(base * 300 + u64::from(u16::from_be_bytes([e & 1, f])))
+    }
+}
