@@ -151,7 +151,7 @@ fn two_viewers_of_two_rungs_share_one_decoder() {
         }
     }
     let united = united.expect("they share");
-    let first = united.segment as usize;
+    let first = united.segment;
     assert!(first + 4 < rungs[0].segments(), "too late to see anything of it: {united:?}");
     let at = rungs.iter().position(|rung| rung.id == united.rendition).expect("one of the two");
     let of_its_own = service.starts_logged().iter().filter(|head| !head.joins).count();
@@ -163,10 +163,10 @@ fn two_viewers_of_two_rungs_share_one_decoder() {
     let init = alone.answer(&rung.init()).body;
     assert_eq!(service.answer(&rungs[at].init()).body, init);
     let (mut shared, mut own) = (init.clone(), init);
-    for n in 0..rung.segments() {
+    for (n, segment) in seen[at].iter().enumerate() {
         let made = alone.answer(&rung.segment(n)).body;
-        assert_eq!(times(&seen[at][n]), times(&made), "segment {n}, joined at {first}");
-        shared.extend_from_slice(&seen[at][n]);
+        assert_eq!(times(segment), times(&made), "segment {n}, joined at {first}");
+        shared.extend_from_slice(segment);
         own.extend_from_slice(&made);
     }
     let (worst, pictures) = likeness(&shared, &own);
