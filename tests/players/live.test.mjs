@@ -128,8 +128,8 @@ test('whoever watches, with whatever player, sees the same picture', { timeout: 
   for (const player of ['Shaka, HLS', 'hls.js', 'dash.js']) pages.push(await watch(player, address));
   await follow(server, pages, SETTLED + 8);
   // One encoder for all of them: of each rendition one head.
-  const { heads } = await json(server.url, '/api/streams');
-  const renditions = heads.map(({ rendition }) => rendition);
+  const { streams } = await json(server.url, '/api/streams');
+  const renditions = streams.map(({ rendition }) => rendition);
   assert.deepEqual(sorted(renditions), sorted(new Set(renditions)), 'two heads of one rendition');
   for (const { tab } of pages) await tab.close();
 }));
