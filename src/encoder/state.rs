@@ -618,8 +618,9 @@ impl State {
             && ahead.frontier >= behind.frontier
             && has_viewers(ahead, behind)
             && has_viewers(behind, ahead)
-            // More to do for the one ahead would hold up who waits for the one behind.
-            && (ahead.paused() || !behind.order.urgent)
+            // More to do for the one ahead would hold up who waits for the one behind, but for a moment where they are
+            // side by side.
+            && (ahead.paused() || !behind.order.urgent || at - behind.frontier <= MEETING + NEXT_DOOR)
             && at < line.shape.segments
             && at - behind.frontier <= line.shape.look_ahead.max(MEETING)
             && line.stored.range(behind.frontier..=at).next().is_none();

@@ -131,3 +131,35 @@ test('heavy.mp4: no piece of a segment is lost where it comes faster than it is 
   }
   await watched(page);
 });
+
+test('subtitles stand at their second, and above the bar while that is there', { timeout: 90_000 }, async () => {
+  const page = await open(browser);
+  await click(page, server.url, 'counted_subtitles.mkv');
+  await start(page);
+  await advancing(page, 0.5, 30_000);
+  await page.mouse.move(600, 300);
+  await named(page, /subtitles/i).first().click();
+  await page.getByText('English').last().click();
+  const look = () => page.evaluate(() => {
+    const words = [...document.querySelectorAll('.captions *')].filter(element => element.textContent.trim() && !element.childElementCount);
+    const box = element => element.getBoundingClientRect().toJSON();
+    return {
+      time: document.querySelector('video').currentTime, text: words.map(word => word.textContent).join(), idle: document.querySelector('.stage').classList.contains('idle'),
+      words: words.map(box), buttons: box(document.querySelector('.bar .row')), window: { width: innerWidth, height: innerHeight },
+    };
+  });
+  let seen;
+  for (const idle of [false, true]) {
+    await until(() => `a line, ${idle ? 'without' : 'with'} the bar; ${JSON.stringify(seen)}`, 30_000, async () => {
+      if (!idle) await page.mouse.move(600 + Math.random() * 20, 300);
+      seen = await look();
+      // Not where a line is just coming or going.
+      return seen.idle === idle && seen.text && seen.time % 4 > 0.3 && seen.time % 4 < 1.7 && seen;
+    });
+    assert.equal(seen.text, `Second ${Math.floor(seen.time / 4) * 4}`, `at ${seen.time} s`);
+    const [{ left, right, top, bottom }] = seen.words;
+    assert.ok(Math.abs(left + right - seen.window.width) < 40, `in the middle: ${left}–${right}`);
+    assert.ok(top > seen.window.height / 2 && bottom <= (idle ? seen.window.height : seen.buttons.top), `${top}–${bottom}, ${JSON.stringify(seen)}`);
+  }
+  await watched(page);
+});

@@ -7,7 +7,7 @@ import { COPY, ENCODE, HLS, ON_DEMAND } from "./rivals.mjs";
 import { Service, residentMegabytes, sleep } from "./service.mjs";
 import { cachedSegments } from "./serving.mjs";
 import { manifests } from "./manifests.mjs";
-import { joins, manyViewers } from "./sharing.mjs";
+import { joins, manyViewers, twoRungs } from "./sharing.mjs";
 import { RUNS, rows } from "./table.mjs";
 import { memory, restart } from "./upkeep.mjs";
 
@@ -23,6 +23,7 @@ const GROUPS = {
     govod: encoding.seeksOfAnother,
     speed: encoding.encodeSpeed,
     viewers: manyViewers,
+    rungs: twoRungs,
     join: joins,
     serving: cachedSegments,
     manifests,

@@ -46,12 +46,13 @@ export function media() {
     // Ten minutes: longer than the look-ahead, so that there is something unmade to seek to.
     const long = make(target("long.mkv"), ["-stream_loop", "9", "-i", h264, "-c", "copy"]);
     const short = make(target("20s.mkv"), ["-i", h264, "-t", "20", "-map", "0:v", "-c", "copy"]);
+    const hevc20 = make(target("20s-hevc10.mkv"), ["-i", hevc10, "-t", "20", "-map", "0:v", "-c", "copy"]);
     // Three hours for their manifests alone: a small picture, in Matroska's cues a keyframe every two seconds.
     const hours = make(target("hours.mkv"), [
         ..."-f lavfi -i testsrc2=size=128x72:rate=24000/1001 -f lavfi -i sine=sample_rate=48000 -t 10800".split(" "),
         ..."-c:v libx264 -preset ultrafast -crf 45 -g 48 -pix_fmt yuv420p -c:a aac -b:a 32k".split(" "),
     ]);
-    return { h264, hevc10, long, short, hours };
+    return { h264, hevc10, long, short, hevc20, hours };
 }
 
 // Into a library: as a hard link where that can be.

@@ -48,12 +48,14 @@ const config = {
 export async function createEngine(
   file: string,
   video: HTMLVideoElement,
+  captions: HTMLElement,
   onError: (error: unknown) => void,
 ): Promise<Engine> {
   if (!hasMediaSource()) return nativeEngine(file, video);
   const shaka = await importShaka();
   if (!shaka.Player.isBrowserSupported()) return nativeEngine(file, video);
   const player = new shaka.Player();
+  player.setVideoContainer(captions);
   await player.attach(video);
   player.configurationForLowLatency?.({ streaming: { segmentPrefetchLimit: 0 } });
   player.configure(config);

@@ -95,7 +95,7 @@ export function play(root: HTMLElement, id: string): () => void {
     );
   };
 
-  const session = new Session(id, video, {
+  const session = new Session(id, video, view.captions, {
     file: (file) => {
       view.title(file.name);
       update();

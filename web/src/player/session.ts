@@ -25,6 +25,7 @@ export class Session {
   constructor(
     private readonly id: string,
     private readonly video: HTMLVideoElement,
+    private readonly captions: HTMLElement,
     private readonly events: SessionEvents,
   ) {}
 
@@ -41,7 +42,7 @@ export class Session {
     try {
       const engine = this.engine
         ? Promise.resolve(this.engine)
-        : createEngine(this.id, this.video, (error) => this.onEngineError(error));
+        : createEngine(this.id, this.video, this.captions, (error) => this.onEngineError(error));
       engine.catch(() => {});
       this.file = await getFile(this.id, signal);
       this.events.file(this.file);

@@ -37,6 +37,8 @@ export interface ShakaError {
 
 export interface ShakaPlayer {
   attach(video: HTMLMediaElement): Promise<void>;
+  /** Subtitles are elements in there. */
+  setVideoContainer(container: HTMLElement | null): void;
   configure(config: object): boolean;
   configurationForLowLatency?(config: object): void;
   load(url: string, at?: number | null): Promise<void>;

@@ -11,6 +11,8 @@ const WORD_DELAY_MS = 200;
 
 export interface Stage {
   element: HTMLElement;
+  /** Where subtitles are written: above the bar while that is there. */
+  captions: HTMLElement;
   title(name: string): void;
   /** A word for what is waited on; null when nothing is. */
   waiting(word: string | null): void;
@@ -41,7 +43,8 @@ export function stage(
   const trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   const notice = h("p", { class: "notice", role: "status", hidden: true });
   const head = h("header", { class: "head" }, back, title);
-  const element = h("main", { class: "stage" }, video, head, waiting, play, trouble, notice, bar);
+  const captions = h("div", { class: "captions" });
+  const element = h("main", { class: "stage" }, video, captions, head, waiting, play, trouble, notice, bar);
 
   let idleTimer = 0;
   let wordTimer = 0;
@@ -60,6 +63,7 @@ export function stage(
 
   return {
     element,
+    captions,
     title(name) {
       title.textContent = name;
       document.title = `${name} – ${strings.name}`;
