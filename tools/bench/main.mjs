@@ -7,6 +7,7 @@ import { COPY, ENCODE, HLS, ON_DEMAND } from "./rivals.mjs";
 import { Service, residentMegabytes, sleep } from "./service.mjs";
 import { cachedSegments } from "./serving.mjs";
 import { manifests } from "./manifests.mjs";
+import { startsInChromium } from "./players.mjs";
 import { joins, manyViewers, twoRungs } from "./sharing.mjs";
 import { RUNS, rows } from "./table.mjs";
 import { memory, restart } from "./upkeep.mjs";
@@ -18,6 +19,7 @@ const [BEGIN, END] = ["<!-- measured: begin -->", "<!-- measured: end -->"];
 const GROUPS = {
     first: encoding.firstFragments,
     unprobed: encoding.unprobed,
+    players: startsInChromium,
     seek: encoding.seeks,
     playing: encoding.seeksBesideAPlayer,
     govod: encoding.seeksOfAnother,

@@ -43,6 +43,7 @@ export function media() {
             ..."-b:v 8M -pix_fmt yuv420p10le -profile:v main10".split(" "),
         ),
     );
+    const h264mp4 = make(target("h264.mp4"), ["-i", h264, "-c", "copy", "-movflags", "+faststart"]);
     // Ten minutes: longer than the look-ahead, so that there is something unmade to seek to.
     const long = make(target("long.mkv"), ["-stream_loop", "9", "-i", h264, "-c", "copy"]);
     const short = make(target("20s.mkv"), ["-i", h264, "-t", "20", "-map", "0:v", "-c", "copy"]);
@@ -52,7 +53,7 @@ export function media() {
         ..."-f lavfi -i testsrc2=size=128x72:rate=24000/1001 -f lavfi -i sine=sample_rate=48000 -t 10800".split(" "),
         ..."-c:v libx264 -preset ultrafast -crf 45 -g 48 -pix_fmt yuv420p -c:a aac -b:a 32k".split(" "),
     ]);
-    return { h264, hevc10, long, short, hevc20, hours };
+    return { h264, h264mp4, hevc10, long, short, hevc20, hours };
 }
 
 // Into a library: as a hard link where that can be.
