@@ -80,7 +80,7 @@ pub async fn drive(task: HeadTask) {
         orders,
         starting,
         hush,
-        restock: joins.is_none().then(|| pool.restock()),
+        restock: None,
         joining,
         stopped: false,
         work: Stopwatch::default(),
@@ -221,6 +221,7 @@ impl Driver {
         spec: HeadSpec,
         source: &Source,
     ) -> Result<Worker, WorkerError> {
+        self.restock.get_or_insert_with(|| pool.restock());
         let mut worker = {
             let mut taking = std::pin::pin!(pool.take_quietly());
             match tokio::time::timeout(MAX_HUSH, &mut taking).await {

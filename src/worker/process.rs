@@ -60,9 +60,9 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// A 4K picture of 10 bits takes 25 MB, and a decoder with sixteen threads holds some forty of them: 1 GB. What
-    /// needs half as much again leaks, or is fed something made to need it.
-    pub const RESIDENT_BYTES: u64 = 3 << 29;
+    /// A 4K picture of 10 bits takes 25 MB, and a decoder with sixteen threads holds some forty of them: 1 GB. Each of the
+    /// rungs that share it takes some 150 MB. What needs twice as much leaks, or is fed something made to need it.
+    pub const RESIDENT_BYTES: u64 = 2 << 30;
 
     pub fn new(program: PathBuf, registry: Option<PathBuf>) -> Self {
         Self { program, registry, resident_bytes: Self::RESIDENT_BYTES, read_deadline: READ_DEADLINE }

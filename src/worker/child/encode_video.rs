@@ -71,6 +71,8 @@ pub fn join(spec: &HeadSpec, work: &EncodeVideo, out: &HeadOutput<'_>) -> Result
     };
     match encode(rung, spec, work, out, true, || {}) {
         Ok(early) => Ok(Some(early)),
+        // The decoder may have come to its end meanwhile.
+        Err(Stop::Failed(failure)) if failure == Decoder::nothing() => Ok(None),
         Err(Stop::Failed(failure)) => Err(failure),
         Err(Stop::LandedLate) => Ok(None),
     }
