@@ -180,7 +180,7 @@ impl Driver {
                 },
                 Ok(()) = self.starting.changed() => continue,
                 Some(joining) = self.joining.recv() => {
-                    self.welcome(&mut worker, joining).await;
+                    self.welcome(&mut worker, joining).await?;
                     continue;
                 }
                 () = tokio::time::sleep_until(hushed_until.into()), if self.restock.is_some() => {
@@ -250,11 +250,13 @@ impl Driver {
     }
 
     /// Has another head made out of the frames that this one decodes.
-    async fn welcome(&self, worker: &mut Worker, joining: Joining) {
+    async fn welcome(&self, worker: &mut Worker, joining: Joining) -> Result<(), WorkerError> {
         let joined = tokio::time::timeout(self.stall.silence, worker.join(&joining.spec)).await;
-        if let Ok(Ok(joined)) = joined {
+        // Of a worker that is no more, the next report tells what it died of.
+        if let Ok(joined) = joined.map_err(|_| WorkerError::Hung(self.stall.silence))? {
             let _gone = joining.reply.send(joined);
         }
+        Ok(())
     }
 
     /// A worker that hangs does not read either: a request must not wait for it longer than for its fragments.

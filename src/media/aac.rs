@@ -1,15 +1,16 @@
 //! AAC (ISO/IEC 14496-3): packets that lie in a hole of the file, and the silence that goes out in their place. A decoder
 //! that meets one gives up in most browsers, and the picture with it.
 
-/// No packet begins or ends with so many zeros: it would begin with the same element twice, and it ends with the element
-/// "END", whose bits are ones (section 4.4.2.1).
-const HOLE_BYTES: usize = 8;
+/// No packet begins with so many zeros: it would begin with the same element twice.
+const HOLE_BEFORE: usize = 8;
+/// A packet ends with the element "END", whose bits are ones (section 4.4.2.1). What fills it up belongs before that; some
+/// encoders may put a few zeros behind it.
+const HOLE_BEHIND: usize = 32;
 
 /// Whether bytes of it are missing, as where a download was never finished: there the disk has zeros.
 pub fn is_torn(packet: &[u8]) -> bool {
-    let hole = [0; HOLE_BYTES];
     let nothing = !packet.is_empty() && packet.iter().all(|byte| *byte == 0);
-    nothing || packet.starts_with(&hole) || packet.ends_with(&hole)
+    nothing || packet.starts_with(&[0; HOLE_BEFORE]) || packet.ends_with(&[0; HOLE_BEHIND])
 }
 
 /// A packet of AAC-LC in which nothing is heard; `None` where we have none for so many channels.
@@ -38,7 +39,8 @@ mod tests {
         for (packet, torn) in [
             (&[0; 6][..], true),
             (&[0; 300], true),
-            (&[0x21, 0x10, 0, 0, 0, 0, 0, 0, 0, 0], true),
+            (&[&[0x21, 0x10][..], &[0; 32]].concat(), true),
+            (&[0x21, 0x10, 0, 0, 0, 0, 0, 0, 0, 0], false),
             (&[0, 0, 0, 0, 0, 0, 0, 0, 0x23, 0x80], true),
             (&[0x21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0e], false),
             (&[], false),

@@ -41,7 +41,7 @@ before(async () => {
   for (const rung of await variants(address('hls', '?copy=none'))) {
     for (const { url } of (await playlist(rung.url)).segments) assert.equal((await raw(server.url, new URL(url).pathname)).status, 200, url);
   }
-  const peaks = (await raw(server.url, new URL(address('hls')).pathname)).body.toString().matchAll(/[:,]BANDWIDTH=(\d+)/g);
+  const peaks = (await raw(server.url, new URL(address('hls')).pathname)).body.toString().matchAll(/^#EXT-X-STREAM-INF:(?:.*,)?BANDWIDTH=(\d+)/gm);
   const sorted = [...peaks].map(([, bps]) => Number(bps)).sort((a, b) => a - b);
   // The slow one still brings the lowest rung faster than it is played.
   rates = { slow: 1.2 * sorted[0], fast: 3 * sorted.at(-1) };
