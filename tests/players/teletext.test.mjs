@@ -4,9 +4,11 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { playlist } from './films.mjs';
 import { media, raw, startServer, temporary, until } from './server.mjs';
 import { browsers, serveStage } from './stage.mjs';
 import { withTeletext } from './teletext.mjs';
+import { cues, near } from './webvtt.mjs';
 
 const LINES = [[1, 3, 'Gr}~e'], [20.5, 23.25, 'Two <3'], [100, 104, 'Four']];
 const TRACKS = [
@@ -43,20 +45,6 @@ after(async () => {
   if (home) fs.rmSync(home, { recursive: true, force: true });
 });
 
-const seconds = clock => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
-const cues = text => text.split('\n\n').filter(block => block.includes('-->')).map(block => {
-  const [times, ...lines] = block.trim().split('\n');
-  const [, from, to] = /^(\S+) --> (\S+)/.exec(times);
-  return [seconds(from), seconds(to), lines.join('\n')];
-});
-
-function near(found, expected, where) {
-  assert.deepEqual(found.map(cue => cue[2]), expected.map(cue => cue[2]), where);
-  found.forEach((cue, n) => [0, 1].forEach(side => {
-    assert.ok(Math.abs(cue[side] - expected[n][side]) < 0.03, `${where}: ${cue} and not ${expected[n]}`);
-  }));
-}
-
 const get = async url => {
   const { status, headers, body } = await raw(server.url, new URL(url, server.url).pathname);
   return { status, type: headers['content-type'], text: body.toString() };
@@ -70,15 +58,10 @@ const tracks = async name => {
 
 /** The segment of a list that is shown at a second, and its span. */
 async function segmentAt(list, second) {
-  const lines = (await get(list)).text.split('\n');
-  let at = 0;
-  for (const [n, entry] of lines.entries()) {
-    if (!entry.startsWith('#EXTINF:')) continue;
-    const end = at + Number(/#EXTINF:([\d.]+)/.exec(entry)[1]);
-    if (end > second) return { at, end, ...await get(new URL(lines[n + 1], list)) };
-    at = end;
-  }
-  throw new Error(`the list ends at ${at} s`);
+  const { segments, total } = await playlist(list);
+  const found = segments.find(({ start, duration }) => start + duration > second);
+  assert.ok(found, `the list ends at ${total} s`);
+  return { at: found.start, end: found.start + found.duration, ...await get(found.url) };
 }
 
 for (const name of ['recording.ts', 'late.ts']) {
