@@ -138,11 +138,12 @@ describe('in Chromium', () => {
       await tab.evaluate(`start(${JSON.stringify(player)}, ${JSON.stringify(`${server.url}${address(id)}?copy=only`)}, null, 'de')`);
       let now;
       const shown = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 20_000, async () => {
-        now = await tab.evaluate('({ time: video.currentTime, text: shownText(), errors })');
+        now = await tab.evaluate('({ time: video.currentTime, text: shownText(), lines: lines(), errors })');
         assert.deepEqual(now.errors, [], 'the player complains');
         return look(now);
       });
-      await shown('it plays', ({ time }) => time > 0.2);
+      // Of text that arrives after a seek, dash.js 5.2 shows nothing.
+      await shown('it plays', ({ time, lines }) => time > 0.2 && (player !== 'dash.js' || lines > 0));
       await tab.evaluate('video.pause()');
       for (const [time, expected] of [[2, 'One'], [3.5, ''], [21.5, 'Two & three\nin two rows'], [101, 'Four'], [19, '']]) {
         await tab.evaluate(`video.currentTime = ${time}`);

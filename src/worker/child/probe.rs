@@ -68,7 +68,7 @@ pub fn run(file: Arc<SourceBytes>) -> Result<Report, Failure> {
         };
         match scan::run(file, &input, &track.codec) {
             Ok(scanned) => {
-                close_jumps(&mut info, scanned.last_ns);
+                settle_end(&mut info, scanned.last_ns);
                 index = scanned.index;
             }
             Err(failure) => info.damage.push(format!("no keyframe index: {}", failure.message)),
@@ -77,23 +77,28 @@ pub fn run(file: Arc<SourceBytes>) -> Result<Report, Failure> {
     Ok(Report::Probed { info: Box::new(info), index: Box::new(index) })
 }
 
-/// Where time stamps jump forward in a transport stream, as where a recording was interrupted, the demuxer goes on without
-/// a hole when it reads through, and heads do; but it takes the last time stamp for the end.
-fn close_jumps(info: &mut MediaInfo, last_ns: Nanos) {
+/// Where time stamps jump in a transport stream, as where a recording was interrupted, the demuxer goes on without a hole
+/// when it reads through, and heads do; but for the end it takes the last time stamp, or guesses, differently each time.
+fn settle_end(info: &mut MediaInfo, last_ns: Nanos) {
     let Some(video) = info.video.first() else { return };
-    let jump_ns = video.facts.end_ns - last_ns - video.frame_rate.nanos_of(1);
-    if !matches!(info.container, Container::MpegTs | Container::MpegPs) || jump_ns < SHORTEST_JUMP_NS {
+    let frame_ns = video.frame_rate.nanos_of(1);
+    let beyond_ns = video.facts.end_ns - (last_ns + frame_ns);
+    if !matches!(info.container, Container::MpegTs | Container::MpegPs)
+        || (-frame_ns..SHORTEST_JUMP_NS).contains(&beyond_ns)
+    {
         return;
     }
     let of_audio = info.audio.iter_mut().map(|track| &mut track.facts);
     for facts in info.video.iter_mut().map(|track| &mut track.facts).chain(of_audio) {
-        facts.end_ns = (facts.end_ns - jump_ns).max(facts.start_ns);
+        facts.end_ns = (facts.end_ns - beyond_ns).max(facts.start_ns);
     }
-    info.duration_ns -= jump_ns;
-    let seconds = jump_ns / NANOS_PER_SECOND;
-    info.damage.push(format!(
-        "its time stamps jump by {seconds} s in all; the pieces follow each other without that"
-    ));
+    info.duration_ns -= beyond_ns;
+    if beyond_ns > 0 {
+        let seconds = beyond_ns / NANOS_PER_SECOND;
+        info.damage.push(format!(
+            "its time stamps jump by {seconds} s in all; the pieces follow each other without that"
+        ));
+    }
 }
 
 fn container_failure(name: &str, error: &ContainerError) -> Failure {
