@@ -35,6 +35,8 @@ const FILES = {
   'webm.mkv': ['-c:s', 'webvtt'],
   'webvtt.mkv': ['-c:s', 'webvtt'],
   'timed.mp4': ['-c:s', 'mov_text'],
+  // Nothing begins before its picture.
+  'silent.mkv': ['-an', '-c:s', 'srt'],
   // In fragments, with and without a list of them.
   'fragments.mp4': ['-c:s', 'mov_text', '-movflags', 'frag_keyframe+empty_moov'],
   'listed.mp4': ['-c:s', 'mov_text', '-movflags', 'dash+global_sidx'],
@@ -134,7 +136,9 @@ describe('in Chromium', () => {
   for (const [player, address] of [['hls.js', id => `/hls/${id}/index.m3u8`], ['Shaka', id => `/hls/${id}/index.m3u8`], ['Shaka', id => `/dash/${id}/manifest.mpd`], ['dash.js', id => `/dash/${id}/manifest.mpd`]]) {
     test(`${player} shows the lines at their seconds, ${address('…').split('/')[1]}`, { timeout: 60_000 }, async () => {
       const tab = await browser.open(stage.url);
-      const { id } = server.files['subrip.mkv'];
+      // Of text that arrives after a seek, dash.js 5.2 shows nothing, and it seeks where a picture begins after its sound.
+      const dashjs = player === 'dash.js';
+      const { id } = server.files[dashjs ? 'silent.mkv' : 'subrip.mkv'];
       await tab.evaluate(`start(${JSON.stringify(player)}, ${JSON.stringify(`${server.url}${address(id)}?copy=only`)}, null, 'de')`);
       let now;
       const shown = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 20_000, async () => {
@@ -142,8 +146,7 @@ describe('in Chromium', () => {
         assert.deepEqual(now.errors, [], 'the player complains');
         return look(now);
       });
-      // Of text that arrives after a seek, dash.js 5.2 shows nothing.
-      await shown('it plays', ({ time, lines }) => time > 0.2 && (player !== 'dash.js' || lines > 0));
+      await shown('it plays', ({ time, lines }) => time > 0.2 && (!dashjs || lines > 0));
       await tab.evaluate('video.pause()');
       for (const [time, expected] of [[2, 'One'], [3.5, ''], [21.5, 'Two & three\nin two rows'], [101, 'Four'], [19, '']]) {
         await tab.evaluate(`video.currentTime = ${time}`);

@@ -5,9 +5,6 @@ use std::ops::Range;
 use super::{Document, Written};
 use crate::timeline::CutList;
 
-/// dash.js plays what begins by this much later than the others. Milliseconds.
-const LATE_MS: i64 = 100;
-
 /// Segments of one length in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
@@ -18,8 +15,8 @@ struct Run {
 /// Of the segments `listed`.
 pub fn write(document: &mut Document, cuts: &CutList, listed: Range<u32>) -> Written {
     document.create_element("SegmentTimeline").write_inner_content(|document| {
-        let boundaries = covering(cuts, listed);
-        for (index, run) in runs(&boundaries).into_iter().enumerate() {
+        let boundaries = &cuts.boundaries[listed.start as usize..=listed.end as usize];
+        for (index, run) in runs(boundaries).into_iter().enumerate() {
             let start = (index == 0).then(|| boundaries[0]);
             write_s(document, start, run)?;
         }
@@ -43,18 +40,6 @@ fn write_s(document: &mut Document, start: Option<i64>, run: Run) -> Written {
     }
     element.write_empty()?;
     Ok(())
-}
-
-/// Their boundaries. A first segment that begins a little after the period covers its beginning too, as the restricted
-/// timing model of DASH-IF asks (section 9.2.1): pictures often begin a frame of sound later than the sound. For the gap,
-/// dash.js 5.2 would seek before anything plays: it loads what it has begun to load once more, and of text that arrives
-/// after that seek it shows nothing.
-fn covering(cuts: &CutList, listed: Range<u32>) -> Vec<i64> {
-    let mut boundaries = cuts.boundaries[listed.start as usize..=listed.end as usize].to_vec();
-    if listed.start == 0 && boundaries[0] <= i64::from(cuts.timescale) * LATE_MS / 1000 {
-        boundaries[0] = 0;
-    }
-    boundaries
 }
 
 fn runs(boundaries: &[i64]) -> Vec<Run> {
@@ -109,24 +94,8 @@ mod tests {
             let mut document = Document::new(Vec::new());
             write(&mut document, &cuts, 0..cuts.segment_count()).expect("memory");
             let xml = String::from_utf8(document.into_inner()).expect("text");
-            let listed = expand(&xml);
-            prop_assert_eq!(&listed[1..], &cuts.boundaries[1..]);
-            let late = i128::from(cuts.boundaries[0]) * 10 > i128::from(cuts.timescale);
-            prop_assert_eq!(listed[0], if late { cuts.boundaries[0] } else { 0 });
+            prop_assert_eq!(expand(&xml), cuts.boundaries);
         }
-    }
-
-    #[test]
-    fn what_begins_a_little_late_covers_the_beginning() {
-        let from = |first, listed| {
-            covering(
-                &CutList { timescale: 1000, boundaries: vec![first, 2000, 4000], independent: true },
-                listed,
-            )
-        };
-        assert_eq!(from(22, 0..2), [0, 2000, 4000]);
-        assert_eq!(from(101, 0..2), [101, 2000, 4000]);
-        assert_eq!(from(22, 1..2), [2000, 4000]);
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub fn live_playlist(live: &LiveRendition<'_>, edge: &LiveEdge, skip: bool) -> S
         extinf::write_at(
             &mut out,
             durations[segment as usize],
-            address(live, &format!("{segment}.{extension}")),
+            &address(live, &format!("{segment}.{extension}")),
         );
     }
     if edge.ended {

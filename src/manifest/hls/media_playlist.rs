@@ -3,7 +3,6 @@
 use super::extinf::{self, SegmentMicros};
 use super::{basic_tags, ext_x_map, media_playlist_tags};
 use crate::rendition::{Rendition, TextRendition};
-use crate::timeline::SegmentIndex;
 
 /// Bytes of one segment's two lines, to allocate once: a film has thousands.
 const BYTES_PER_SEGMENT: usize = 30;
@@ -17,8 +16,8 @@ pub fn media_playlist(rendition: &Rendition) -> String {
     basic_tags::open(&mut out, cuts.independent);
     media_playlist_tags::write_head(&mut out, cuts);
     ext_x_map::write(&mut out);
-    for (index, duration) in (0..).map(SegmentIndex).zip(SegmentMicros::of(cuts)) {
-        extinf::write(&mut out, duration, index);
+    for (index, duration) in (0..).zip(SegmentMicros::of(cuts)) {
+        extinf::write_numbered(&mut out, duration, index, "m4s");
     }
     media_playlist_tags::write_end(&mut out);
     out
@@ -32,7 +31,7 @@ pub fn text_playlist(rendition: &TextRendition) -> String {
     basic_tags::open(&mut out, true);
     media_playlist_tags::write_head(&mut out, cuts);
     for (index, duration) in (0..).zip(SegmentMicros::of(cuts)) {
-        extinf::write_at(&mut out, duration, format_args!("{index}.vtt"));
+        extinf::write_numbered(&mut out, duration, index, "vtt");
     }
     media_playlist_tags::write_end(&mut out);
     out

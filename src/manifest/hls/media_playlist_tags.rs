@@ -8,7 +8,7 @@ use crate::timeline::CutList;
 /// than or equal to the target duration". Zero would be legal for a clip of less than half a second, and players divide
 /// by it.
 pub fn target_duration(cuts: &CutList) -> i64 {
-    SegmentMicros::of(cuts).map(SegmentMicros::rounded_seconds).max().unwrap_or(1).max(1)
+    SegmentMicros::of(cuts).max().map_or(1, SegmentMicros::rounded_seconds).max(1)
 }
 
 pub fn write_head(out: &mut String, cuts: &CutList) {

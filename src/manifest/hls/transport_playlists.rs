@@ -70,7 +70,7 @@ pub fn transport_playlist(transport: &Transport) -> String {
     basic_tags::open_version(&mut out, VERSION, true);
     media_playlist_tags::write_head(&mut out, &cuts);
     for (index, duration) in (0..).zip(SegmentMicros::of(&cuts)) {
-        extinf::write_at(&mut out, duration, format_args!("{index}.ts"));
+        extinf::write_numbered(&mut out, duration, index, "ts");
     }
     media_playlist_tags::write_end(&mut out);
     out
