@@ -66,6 +66,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// GStreamer is initialised before the sandbox is entered, since that may write the registry of plugins and run the
 /// scanner of plugins; nothing of anybody's media has been seen then. With `sandbox_first` it is the other way round.
 pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
+    end_with_a_panic();
     let reader = UnixStream::from(socket);
     let output = Output::new(reader.try_clone().map_err(|_| WireError::Closed)?);
     let entered = sandbox_first.then(sandbox::enter);
@@ -86,6 +87,16 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
     drop(connection);
     connections::wait_for_the_last();
     served
+}
+
+/// A thread that panics, as where no memory is left to start another one, would leave a process that says nothing, and
+/// viewers would wait until it is taken for hanging.
+fn end_with_a_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 /// Serves the requests of one connection until that is closed: of the head this process was started for, or of one that
