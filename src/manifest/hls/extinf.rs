@@ -25,6 +25,15 @@ impl SegmentMicros {
         })
     }
 
+    /// Without a formatter, which takes a millisecond for the thousands of a film.
+    fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let second = i64::from(MICROS_PER_SECOND);
+        out.write_str(itoa::Buffer::new().format(self.0 / second))?;
+        out.write_char('.')?;
+        // A one before it keeps its zeros.
+        out.write_str(&itoa::Buffer::new().format(second + self.0 % second)[1..])
+    }
+
     pub fn rounded_seconds(self) -> i64 {
         rescale(self.0, MICROS_PER_SECOND, 1, Rounding::Nearest)
     }
@@ -50,8 +59,7 @@ impl Display for Seconds {
 
 impl Display for SegmentMicros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let second = i64::from(MICROS_PER_SECOND);
-        write!(f, "{}.{:06}", self.0 / second, self.0 % second)
+        self.write(f)
     }
 }
 
@@ -71,15 +79,10 @@ pub fn write_at(out: &mut String, duration: SegmentMicros, address: &str) {
     out.push('\n');
 }
 
-/// Its line alone: more tags of the segment follow. Without a formatter, which takes a millisecond for the thousands of a
-/// film.
-pub fn write_duration(out: &mut String, SegmentMicros(micros): SegmentMicros) {
-    let second = i64::from(MICROS_PER_SECOND);
+/// Its line alone: more tags of the segment follow.
+pub fn write_duration(out: &mut String, duration: SegmentMicros) {
     out.push_str("#EXTINF:");
-    out.push_str(itoa::Buffer::new().format(micros / second));
-    out.push('.');
-    // A one before it keeps its zeros.
-    out.push_str(&itoa::Buffer::new().format(second + micros % second)[1..]);
+    let _infallible = duration.write(out);
     out.push_str(",\n");
 }
 
@@ -98,10 +101,18 @@ mod tests {
 
     #[test]
     fn a_line_says_what_the_length_is() {
-        for micros in [1, 999_999, 1_000_000, 2_002_000, 61_000_001] {
+        let lengths = [
+            (1, "0.000001"),
+            (999_999, "0.999999"),
+            (1_000_000, "1.000000"),
+            (2_002_000, "2.002000"),
+            (61_000_001, "61.000001"),
+        ];
+        for (micros, seconds) in lengths {
             let mut line = String::new();
             write_numbered(&mut line, SegmentMicros(micros), 7, "m4s");
-            assert_eq!(line, format!("#EXTINF:{},\n7.m4s\n", SegmentMicros(micros)));
+            assert_eq!(line, format!("#EXTINF:{seconds},\n7.m4s\n"));
+            assert_eq!(SegmentMicros(micros).to_string(), seconds);
         }
     }
 
