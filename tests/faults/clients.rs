@@ -84,7 +84,7 @@ fn clients_that_read_a_byte_a_second_share_what_is_held_for_them_and_disturb_nob
             most_kib = most_kib.max(service.usage().resident_kib);
             rest(Duration::from_millis(200));
         }
-        viewer.end().was_not_disturbed(lasts.as_secs() as usize / 4);
+        viewer.was_not_disturbed(lasts.as_secs() as usize / 4);
         stop.send(()).expect("it sips");
         let taken = sipping.join().expect("it sipped");
         assert!(taken >= SLOW_CLIENTS, "{taken} bytes: they are served, too\n{}", service.log());
@@ -128,7 +128,7 @@ fn a_thousand_requests_that_are_dropped_leave_nothing_at_work() {
             assert!(heads <= MAX_HEADS + ENDING, "{heads} heads\n{}", service.log());
         }
     }
-    viewer.end().was_not_disturbed(10);
+    viewer.was_not_disturbed(10);
     let quiet = within(QUIET_AFTER, || {
         let works = |head: &serde_json::Value| head["state"] != "paused";
         (!service.heads().iter().any(works)).then_some(())
@@ -169,7 +169,7 @@ fn two_seek_wildly(max_heads: &str) {
             assert!(seen > 0, "who seeks sees something, too\n{}", service.log());
         }
     });
-    viewer.end().was_not_disturbed(lasts.as_secs() as usize / 4);
+    viewer.was_not_disturbed(lasts.as_secs() as usize / 4);
     service.comes_to_rest(before);
 }
 

@@ -83,7 +83,7 @@ fn shortened_while_it_plays(name: &str, film: &Path) {
         come_or_are_refused(&service, &new, &[quarter * 3, last], &[422]);
         plays_to_the_end(&service, &new);
     }
-    viewer.end().was_not_disturbed(4);
+    viewer.was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 
@@ -175,7 +175,7 @@ fn damaged_in_the_middle(name: &str, film: &Path) {
         let seconds: f64 = spoiled.iter().map(|(n, _)| rendition.seconds[*n]).sum();
         assert!(seconds <= DAMAGED_S + SPOILED_S, "{kind}: {spoiled:#?}\n{}", service.log());
     }
-    viewer.end().was_not_disturbed(4);
+    viewer.was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 
@@ -201,7 +201,7 @@ fn a_replaced_film_is_gone_at_its_old_address_and_plays_at_the_new_one() {
     let new = seen_anew(&service, &film, &old);
     assert_eq!(come_or_are_refused(&service, &new, &[0, 5, 100], &[]), 3);
     assert_eq!(service.get(&old.segments[5]).status, 410);
-    viewer.end().was_not_disturbed(3);
+    viewer.was_not_disturbed(3);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_film_that_is_deleted_while_it_plays_plays_on_or_is_said_to_be_away() {
     come_or_are_refused(&service, &rendition, &[1, 2, 3, 60], &[503]);
     service.workers_of("film.mkv").into_iter().for_each(|pid| signal(pid, Signal::KILL));
     until(|| (service.get(&rendition.segments[120]).status == 503).then_some(())).expect("it is away");
-    viewer.end().was_not_disturbed(3);
+    viewer.was_not_disturbed(3);
     service.comes_to_rest(before);
     fs::copy(films::small(), service.films().join("film.mkv")).expect("it is back");
     assert!(service.post("/api/scan", "{}").status < 300);

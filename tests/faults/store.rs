@@ -169,7 +169,7 @@ fn a_service_that_is_killed_in_the_middle_of_a_film_goes_on_with_what_it_had_mad
     service.kill();
     service.start_again();
     waiting.join().expect("it asked").expect("it has what it waited for");
-    viewer.end().was_not_disturbed(1);
+    viewer.was_not_disturbed(1);
     let heads = service.logged("head starts");
     play(&service, &rendition, 0..6);
     let started = service.log();

@@ -16,17 +16,18 @@ const TRIES: usize = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(250);
 
 pub struct Viewer {
-    stop: mpsc::Sender<()>,
+    /// After how many segments it may stop.
+    stop: mpsc::Sender<usize>,
     thread: JoinHandle<Watched>,
 }
 
 /// What a viewer saw.
 #[derive(Debug, Default)]
-pub struct Watched {
-    pub segments: usize,
-    pub longest_wait: Duration,
+struct Watched {
+    segments: usize,
+    longest_wait: Duration,
     /// What was no whole segment, after all tries.
-    pub refused: Vec<String>,
+    refused: Vec<String>,
 }
 
 impl Viewer {
@@ -48,33 +49,41 @@ impl Viewer {
         Self { stop, thread }
     }
 
-    /// Stops watching, after the segment it waits for.
-    pub fn end(self) -> Watched {
-        let _ended_before = self.stop.send(());
-        self.thread.join().expect("it watched")
+    /// Watches on until it has seen this many segments, then stops. Who plays never waits longer than what is made
+    /// ahead of it lasts.
+    pub fn was_not_disturbed(self, at_least: usize) {
+        let _ended_before = self.stop.send(at_least);
+        let watched = self.thread.join().expect("it watched");
+        assert!(watched.refused.is_empty(), "{watched:?}");
+        assert!(watched.longest_wait < LOOK_AHEAD, "{watched:?}");
+        assert!(watched.segments >= at_least, "{watched:?}, not {at_least}");
     }
 }
 
-impl Watched {
-    /// Who plays never waits longer than what is made ahead of it lasts.
-    pub fn was_not_disturbed(&self, at_least: usize) {
-        assert!(self.refused.is_empty(), "{self:?}");
-        assert!(self.longest_wait < LOOK_AHEAD, "{self:?}");
-        assert!(self.segments >= at_least, "{self:?}, not {at_least}");
-    }
-}
-
-fn watch(address: SocketAddr, listed: &[(String, f64)], pace: f64, stopped: &mpsc::Receiver<()>) -> Watched {
+fn watch(
+    address: SocketAddr,
+    listed: &[(String, f64)],
+    pace: f64,
+    stopped: &mpsc::Receiver<usize>,
+) -> Watched {
     let mut watched = Watched::default();
     let begin = Instant::now();
     let mut due = begin;
+    let mut enough = None;
     for (n, (path, seconds)) in listed.iter().enumerate() {
         if n >= BUFFERED {
             due += Duration::from_secs_f64(seconds * pace);
         }
-        let rest = due.saturating_duration_since(Instant::now());
-        if stopped.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
-            break;
+        loop {
+            if enough.is_some_and(|enough| n >= enough) {
+                return watched;
+            }
+            match stopped.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(at_least) => enough = Some(at_least),
+                Err(RecvTimeoutError::Timeout) => break,
+                // The test has failed elsewhere.
+                Err(RecvTimeoutError::Disconnected) => return watched,
+            }
         }
         let asked = Instant::now();
         match fetch(address, path) {

@@ -95,7 +95,7 @@ fn a_head_that_hangs_is_replaced_and_disturbs_nobody_else() {
     let rest = coming.rest().unwrap_or_else(|error| panic!("{error}\n{}", service.log()));
     is_whole(&service, &rendition, 3, &[begin, rest.body].concat());
     until(|| hung.iter().all(|pid| !alive(*pid)).then_some(())).expect("what hung is gone");
-    viewer.end().was_not_disturbed(4);
+    viewer.was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 
@@ -118,7 +118,7 @@ fn nobody_minds(harm: impl Fn(u32)) {
             is_whole(&service, rendition, segment, &answer.body);
         }
     }
-    viewer.end().was_not_disturbed(4);
+    viewer.was_not_disturbed(4);
     service.comes_to_rest(before);
 }
 
