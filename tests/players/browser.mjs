@@ -29,11 +29,11 @@ export async function open(browser) {
 
 /** What the video element knows of itself; null while there is none. */
 export const video = page => page.evaluate(() => {
-  const v = document.querySelector('video');
+  const v = document.querySelector('video'), buffered = v?.buffered;
   return v && {
     time: v.currentTime, duration: v.duration, paused: v.paused, ready: v.readyState, error: v.error?.message ?? null,
     frames: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, height: v.videoHeight,
-    buffered: [...Array(v.buffered.length).keys()].map(i => [v.buffered.start(i), v.buffered.end(i)]),
+    buffered: [...Array(buffered.length).keys()].map(i => [buffered.start(i), buffered.end(i)]),
   };
 });
 

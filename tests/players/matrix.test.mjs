@@ -223,12 +223,12 @@ function ffmpeg(protocol) {
   return { play };
 }
 
-/** An mpv that is spoken to over its socket. */
-async function startMpv(url) {
+/** An mpv that is spoken to over its socket, and has nothing to play yet. */
+async function startMpv() {
   const socket = path.join(home, 'mpv.socket');
   fs.rmSync(socket, { force: true });
   const child = spawn('mpv', ['--no-config', '--vo=null', '--ao=null', '--msg-level=all=warn', '--screenshot-png-compression=1',
-    '--sid=no', `--input-ipc-server=${socket}`, url], { stdio: ['ignore', 'pipe', 'pipe'] });
+    '--sid=no', '--idle', `--input-ipc-server=${socket}`], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const channel of [child.stdout, child.stderr]) channel.setEncoding('utf8').on('data', text => { said = (said + text).slice(-20_000); });
   const exit = new Promise(done => child.once('exit', done));
@@ -270,7 +270,7 @@ async function startMpv(url) {
 
 function mpv(protocol) {
   const play = async kind => {
-    const player = await startMpv(address(seekable(protocol), kind));
+    const player = await startMpv();
     let told = '', sought = 0;
     const patience = (what, look) => until(() => `${what}; ${told} ${player.said()} ${JSON.stringify(player.events.slice(-8))}`, 30_000, look);
     const restarts = () => player.events.filter(({ event }) => event === 'playback-restart').length;
@@ -295,6 +295,7 @@ function mpv(protocol) {
     };
     try {
       await player.ask('observe_property', 1, 'paused-for-cache');
+      await player.ask('loadfile', address(seekable(protocol), kind));
       await patience('it plays', async () => await player.ask('get_property', 'time-pos') > 0.1);
       await shows(0.1);
       if (kind.languages) {
