@@ -247,11 +247,15 @@ impl Encoders {
 
     /// The init segment of a rendition, by its id in URLs.
     pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
-        let encoder = self.encoder(file).await?;
-        let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
-        let (reply, answer) = oneshot::channel();
-        ask(&encoder, Command::Init { rendition, reply }).await?;
-        answer.await.map_err(|_| StreamError::ShuttingDown)?
+        for _ in 0..LOOKS {
+            let encoder = self.encoder(file).await?;
+            let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
+            // None where the encoder has just retired.
+            if let Some(answer) = asked(&encoder, |reply| Command::Init { rendition, reply }).await {
+                return answer;
+            }
+        }
+        Err(StreamError::ShuttingDown)
     }
 
     /// A segment, whole or growing. Starts what has to be started; does not wait for the first fragment.
@@ -335,13 +339,12 @@ impl Encoders {
                 }
                 return Ok(SegmentReader::stored(read));
             }
-            let (reply, answer) = oneshot::channel();
-            ask(&encoder, Command::Segment { rendition: index, segment: segment.0, reply }).await?;
-            match answer.await {
-                Ok(Ok(Some(reader))) => return Ok(reader),
-                Ok(Err(error)) => return Err(error),
+            let command = |reply| Command::Segment { rendition: index, segment: segment.0, reply };
+            match asked(&encoder, command).await {
+                Some(Ok(Some(reader))) => return Ok(reader),
+                Some(Err(error)) => return Err(error),
                 // It has come into the store between the two questions, or the encoder has just retired.
-                Ok(Ok(None)) | Err(_) => {}
+                Some(Ok(None)) | None => {}
             }
         }
         Err(StreamError::ShuttingDown)
@@ -366,9 +369,8 @@ impl Encoders {
             let index =
                 |wanted: &Arc<Rendition>| presentation.renditions().position(|known| known.id == wanted.id);
             let renditions = chosen.iter().filter_map(index).collect();
-            let (reply, answer) = oneshot::channel();
-            ask(&encoder, Command::Live { at_ns, renditions, reply }).await?;
-            live = answer.await.map_err(|_| StreamError::ShuttingDown)?;
+            let command = |reply| Command::Live { at_ns, renditions, reply };
+            live = asked(&encoder, command).await.ok_or(StreamError::ShuttingDown)?;
             at_ns = live.as_ref().map_or(at_ns, |live: &LiveStatus| live.position_ns.saturating_sub(1));
         }
         ask(&encoder, Command::Expect { at_ns }).await?;
@@ -397,10 +399,11 @@ impl Encoders {
     pub async fn stop(&self, file: FileId, purge: bool) -> Result<StopReport, StreamError> {
         let known = self.lock_files().get(&file).cloned();
         let mut report = StopReport::default();
-        if let Some(encoder) = known {
-            let (reply, answer) = oneshot::channel();
-            ask(&encoder, Command::Stop { purge, reply }).await?;
-            report = answer.await.map_err(|_| StreamError::ShuttingDown)?;
+        // One that has retired has nothing left to stop.
+        if let Some(encoder) = known
+            && let Some(stopped) = asked(&encoder, |reply| Command::Stop { purge, reply }).await
+        {
+            report = stopped;
         }
         if purge {
             let shared = self.shared.clone();
@@ -534,6 +537,13 @@ impl Encoders {
 
 async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError> {
     encoder.commands.send(command).await.map_err(|_| StreamError::ShuttingDown)
+}
+
+/// The answer to a command; none of an encoder that has ended.
+async fn asked<T>(encoder: &FileEncoder, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    encoder.commands.send(command(reply)).await.ok()?;
+    answer.await.ok()
 }
 
 /// The place and the id of a rendition.

@@ -182,3 +182,18 @@ fn two_who_seek_wildly_do_not_disturb_a_third_viewer() {
 fn two_who_seek_wildly_and_a_third_viewer_share_the_only_head() {
     two_seek_wildly("1");
 }
+
+/// An encoder that nobody has asked for anything retires after five idle times.
+#[test]
+fn a_film_that_all_have_left_long_ago_can_be_stopped_and_plays_again() {
+    let (service, rendition, _) = with_small_film(Setup::new().set("ENCODE_IDLE_TIMEOUT", "1s"));
+    let stop = format!("/api/stream/{}/stop", service.film_id("film.mkv"));
+    for segment in [0, 50] {
+        assert_eq!(service.get(&rendition.segments[segment]).status, 200, "{}", service.log());
+        rest(Duration::from_secs(8));
+        let stopped = service.post(&stop, r#"{"purge":true}"#);
+        assert_eq!(stopped.status, 200, "{}\n{}", stopped.text(), service.log());
+        let freed = stopped.json()["freed_bytes"].as_u64();
+        assert!(freed.is_some_and(|bytes| bytes > 0), "what is stored goes all the same: {freed:?}");
+    }
+}

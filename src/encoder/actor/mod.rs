@@ -90,8 +90,8 @@ const FORGIVE: Duration = Duration::from_secs(10);
 /// An init segment waits so long for a request that says where to start.
 const INIT_PATIENCE: Duration = Duration::from_millis(120);
 const TICK: Duration = Duration::from_secs(1);
-/// An encoder without heads and requests ends after this.
-const RETIRE: Duration = Duration::from_secs(300);
+/// An encoder without heads and requests ends after so many idle times of a head.
+const RETIRE: u32 = 5;
 /// Time from starting a head to its first fragment, as the schedule reckons with it.
 const COLD_START: Duration = Duration::from_millis(400);
 
@@ -254,6 +254,7 @@ impl Actor {
     async fn run(mut self, mut inbox: Inbox) {
         self.load_inits().await;
         let mut tick = tokio::time::interval(TICK);
+        let retire = self.shared.settings.idle * RETIRE;
         loop {
             tokio::select! {
                 // Heads wait while the disk is behind: a copy makes segments faster than any disk takes them.
@@ -272,7 +273,7 @@ impl Actor {
                     self.step(Event::Tick);
                     self.forgive();
                     self.move_live();
-                    if self.heads.is_empty() && !self.is_live() && self.last_used.elapsed() > RETIRE {
+                    if self.heads.is_empty() && !self.is_live() && self.last_used.elapsed() > retire {
                         break;
                     }
                 }
