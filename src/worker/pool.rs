@@ -12,6 +12,9 @@ use super::source::Source;
 
 /// Spares: picture and sound of a stream start together.
 const SPARES: usize = 2;
+/// A worker that starts takes a tenth of a second of a processor: by then, whoever waited for the head that has begun has
+/// its first segment, and its player the first picture.
+const RESTOCK_AFTER: Duration = Duration::from_secs(1);
 /// A process that is not ready by then never will be: its programs are on a disk that does not answer. The very
 /// first one examines all of GStreamer's plugins.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -35,20 +38,12 @@ struct Shared {
     alive: Arc<Deaths>,
 }
 
-/// Missing spares that are started when this is dropped.
+/// Missing spares that are started soon after this is dropped.
 pub struct Restock(WorkerPool);
 
 impl Drop for Restock {
     fn drop(&mut self) {
-        let pool = self.0.clone();
-        // Without a runtime the service is ending.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = pool.keep_spares().await {
-                    tracing::warn!(%error, "no spare worker");
-                }
-            });
-        }
+        self.0.restock_in(RESTOCK_AFTER);
     }
 }
 
@@ -115,19 +110,32 @@ impl WorkerPool {
     /// An initialised worker: the spare, whose successor starts in the background, or a new one.
     pub async fn take(&self) -> Result<Worker, WorkerError> {
         let spare = self.living_spare();
-        drop(self.restock());
+        self.restock_in(Duration::ZERO);
         self.this_or_new(spare).await
     }
 
     /// The same for a job somebody waits for: the successor, whose start would take a processor from the job, is started
-    /// when the caller drops what [`Self::restock`] gave it.
+    /// soon after the caller drops what [`Self::restock`] gave it.
     pub async fn take_quietly(&self) -> Result<Worker, WorkerError> {
         self.this_or_new(self.living_spare()).await
     }
 
-    /// Starts spares in the background when it is dropped.
+    /// Starts spares in the background soon after it is dropped.
     pub fn restock(&self) -> Restock {
         Restock(self.clone())
+    }
+
+    fn restock_in(&self, time: Duration) {
+        let pool = self.clone();
+        // Without a runtime the service is ending.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(time).await;
+                if let Err(error) = pool.keep_spares().await {
+                    tracing::warn!(%error, "no spare worker");
+                }
+            });
+        }
     }
 
     /// Sends one request to a worker of its own and returns its answer; the process ends with it.

@@ -134,6 +134,14 @@ export class Service {
         }
     }
 
+    // Nothing is made; what was made stays.
+    async halt(film) {
+        do {
+            await this.json("POST", `/api/stream/${film.id}/stop`, {});
+            await sleep(100);
+        } while ((await this.json("GET", "/api/streams")).streams.length > 0);
+    }
+
     segmentPath(film, kind, segment) {
         return `/media/${film.id}/${film.renditions[kind].id}/${segment}.m4s`;
     }
