@@ -542,7 +542,7 @@ async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError>
 /// The answer to a command; none of an encoder that has ended.
 async fn asked<T>(encoder: &FileEncoder, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
     let (reply, answer) = oneshot::channel();
-    encoder.commands.send(command(reply)).await.ok()?;
+    ask(encoder, command(reply)).await.ok()?;
     answer.await.ok()
 }
 

@@ -84,7 +84,7 @@ fn clients_that_read_a_byte_a_second_share_what_is_held_for_them_and_disturb_nob
             most_kib = most_kib.max(service.usage().resident_kib);
             rest(Duration::from_millis(200));
         }
-        viewer.was_not_disturbed(lasts.as_secs() as usize / 4);
+        viewer.was_not_disturbed_until_now(lasts.as_secs() as usize / 4);
         stop.send(()).expect("it sips");
         let taken = sipping.join().expect("it sipped");
         assert!(taken >= SLOW_CLIENTS, "{taken} bytes: they are served, too\n{}", service.log());
@@ -169,7 +169,7 @@ fn two_seek_wildly(max_heads: &str) {
             assert!(seen > 0, "who seeks sees something, too\n{}", service.log());
         }
     });
-    viewer.was_not_disturbed(lasts.as_secs() as usize / 4);
+    viewer.was_not_disturbed_until_now(lasts.as_secs() as usize / 4);
     service.comes_to_rest(before);
 }
 

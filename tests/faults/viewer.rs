@@ -49,10 +49,19 @@ impl Viewer {
         Self { stop, thread }
     }
 
-    /// Watches on until it has seen this many segments, then stops. Who plays never waits longer than what is made
-    /// ahead of it lasts.
+    /// Watches on until it has seen this many segments, then stops.
     pub fn was_not_disturbed(self, at_least: usize) {
-        let _ended_before = self.stop.send(at_least);
+        self.stops(at_least, at_least);
+    }
+
+    /// Stops watching, after the segment it waits for; it has seen this many by now.
+    pub fn was_not_disturbed_until_now(self, at_least: usize) {
+        self.stops(0, at_least);
+    }
+
+    /// Who plays never waits longer than what is made ahead of it lasts.
+    fn stops(self, after: usize, at_least: usize) {
+        let _ended_before = self.stop.send(after);
         let watched = self.thread.join().expect("it watched");
         assert!(watched.refused.is_empty(), "{watched:?}");
         assert!(watched.longest_wait < LOOK_AHEAD, "{watched:?}");
