@@ -104,7 +104,7 @@ export async function cachedSegments({ service, films }) {
             }
             const average = Math.round(bytes / count / 1000);
             // What the heads still make ahead is none of the servers' work.
-            await service.json("POST", `/api/stream/${film.id}/stop`, {});
+            await service.halt(film);
             const measured = await sideBySide(() => load(service.port, paths), () => load(nginx.port, paths));
             const each = (unit) => ({ ours: measured.ours.map((run) => run[unit]), rival: measured.rival.map((run) => run[unit]) });
             const text = `Stored segments, ${average} kB of ${what}, ${CONNECTIONS} connections, beside nginx`;
