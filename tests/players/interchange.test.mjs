@@ -144,8 +144,9 @@ for (const browser of Object.keys(browsers)) {
         const before = (await evaluate(tab, 'state')).seen.length;
         await set(tab, 'currentTime', end - 0.9);
         const after = await stateWith(tab, `it goes on behind ${end} s`, ({ time, seeking }) => !seeking && time > end + 0.5);
-        const kinds = new Set(after.seen.slice(before).filter(({ frame }) => frame >= (end - 1) * RATE).map(({ frame }) => segmentOf(frame) % 2));
-        assert.equal(kinds.size, 2, `pictures of both encoders were seen around ${end} s`);
+        const shown = after.seen.slice(before).map(({ frame }) => frame);
+        const kinds = new Set(shown.filter(frame => frame >= (end - 1) * RATE).map(frame => segmentOf(frame) % 2));
+        assert.equal(kinds.size, 2, `pictures of both encoders were seen around ${end} s: ${JSON.stringify({ shown, buffered: after.buffered, events: after.events.slice(-10) })}`);
       }
       const { width, height, frames, seen, events } = await evaluate(tab, 'state');
       assert.deepEqual([width, height], [640, HEIGHT]);
