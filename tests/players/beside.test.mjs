@@ -137,7 +137,7 @@ test('hls.js shows one in Chromium', { timeout: 60_000 }, async () => {
     await tab.evaluate('video.pause()');
     for (const [time, expected] of [[4.7, 'Straße'], [3.2, ''], [1.5, 'Grüße']]) {
       await tab.evaluate(`video.currentTime = ${time}`);
-      await until(`${expected} at ${time} s`, 20_000, async () => await tab.evaluate('shownText()') === expected);
+      await until(`${expected} at ${time} s`, 20_000, async () => await tab.evaluate('settled() && shownText()') === expected);
     }
   } finally {
     await browser.close();

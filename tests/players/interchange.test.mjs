@@ -89,21 +89,23 @@ async function stateWith(tab, what, look) {
   });
 }
 
-/** Waits of the player that no seek explains. */
+/** Waits of the player for media that no seek explains. */
 function stalls(events) {
   const from = events.findIndex(({ kind }) => kind === 'playing');
   let seeking = false;
-  return events.slice(from).filter(({ kind }) => {
+  return events.slice(from).filter(({ kind, ahead }) => {
     if (kind === 'seeking') seeking = true;
     if (kind === 'playing') seeking = false;
-    return kind === 'waiting' && !seeking;
+    return kind === 'waiting' && !seeking && ahead < 0.5;
   });
 }
 
 /** Every picture has its colours, and is near its time: a browser may tell the time of the one before or after. */
 function right(seen, where) {
-  for (const { time, frame, colours } of seen) {
-    assert.ok(Math.abs(frame - time * RATE) <= RATE, `${where}: picture ${frame} was shown at ${time} s`);
+  for (const { time, own = time, frame, colours } of seen) {
+    // Whoever is called late finds a later picture than the one of that time. It knows its own, but in Firefox.
+    const near = [time, own].some(time => Math.abs(frame - time * RATE) <= RATE);
+    assert.ok(near, `${where}: picture ${frame} was shown at ${time} s, ${own} s by itself`);
     const off = Math.max(...colours.flatMap((colour, i) => colour.map((value, k) => Math.abs(value - COLOURS[i][k]))));
     assert.ok(off <= 16, `${where}: at ${time} s the colours are ${JSON.stringify(colours)}`);
   }
@@ -130,9 +132,11 @@ const segmentOf = frame => mixed.list.segments.findLastIndex(({ start }) => star
 
 for (const browser of Object.keys(browsers)) {
   for (const player of ['hls.js', 'Shaka']) {
-    test(`${player} in ${browser} plays and seeks across segments of two encoders`, { timeout: 90_000 }, async () => {
+    test(`${player} in ${browser} plays and seeks across segments of two encoders`, { timeout: 90_000 }, async context => {
       const tab = await open[browser].open(stage.url);
-      await evaluate(tab, 'start', player, `${manifest(player, server.files[NAME].id)}?copy=none`, HEIGHT);
+      // What lies far behind is fetched and appended again.
+      const settings = player === 'hls.js' ? { backBufferLength: 5 } : {};
+      await evaluate(tab, 'start', player, `${manifest(player, server.files[NAME].id)}?copy=none`, HEIGHT, null, settings);
       await stateWith(tab, 'it plays', ({ time }) => time > 0.2);
       await set(tab, 'playbackRate', 2);
       const through = await stateWith(tab, 'five joins are behind it', ({ time }) => time > 8.5);
@@ -141,12 +145,18 @@ for (const browser of Object.keys(browsers)) {
       for (const parity of [0, 1]) {
         const to = mixed.list.segments.find(({ start }, n) => n % 2 === parity && start > 13 + 4 * parity);
         const end = to.start + to.duration;
-        const before = (await evaluate(tab, 'state')).seen.length;
-        await set(tab, 'currentTime', end - 0.9);
-        const after = await stateWith(tab, `it goes on behind ${end} s`, ({ time, seeking }) => !seeking && time > end + 0.5);
-        const shown = after.seen.slice(before).map(({ frame }) => frame);
-        const kinds = new Set(shown.filter(frame => frame >= (end - 1) * RATE).map(frame => segmentOf(frame) % 2));
-        assert.equal(kinds.size, 2, `pictures of both encoders were seen around ${end} s: ${JSON.stringify({ shown, buffered: after.buffered, events: after.events.slice(-10) })}`);
+        // On a busy machine pictures pass unread, and Shaka may jump over the rest of a segment that arrives as it seeks:
+        // once, and the bytes are the same when it comes again.
+        for (let pass = 0; ; pass++) {
+          const before = (await evaluate(tab, 'state')).seen.length;
+          await set(tab, 'currentTime', end - 0.9);
+          const after = await stateWith(tab, `it goes on behind ${end} s`, ({ time, seeking }) => !seeking && time > end + 0.5);
+          const shown = after.seen.slice(before).map(({ frame }) => frame);
+          if (new Set(shown.filter(frame => frame >= (end - 1) * RATE).map(frame => segmentOf(frame) % 2)).size === 2) break;
+          const found = JSON.stringify({ shown, buffered: after.buffered, events: after.events.slice(-10) });
+          assert.ok(pass < 2, `pictures of both encoders were seen around ${end} s: ${found}`);
+          context.diagnostic(`pictures of one encoder alone around ${end} s: ${found}`);
+        }
       }
       const { width, height, frames, seen, events } = await evaluate(tab, 'state');
       assert.deepEqual([width, height], [640, HEIGHT]);

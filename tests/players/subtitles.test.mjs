@@ -142,9 +142,9 @@ describe('in Chromium', () => {
       await tab.evaluate(`start(${JSON.stringify(player)}, ${JSON.stringify(`${server.url}${address(id)}?copy=only`)}, null, 'de')`);
       let now;
       const shown = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 20_000, async () => {
-        now = await tab.evaluate('({ time: video.currentTime, text: shownText(), lines: lines(), errors })');
+        now = await tab.evaluate('({ time: video.currentTime, settled: settled(), text: shownText(), lines: lines(), errors })');
         assert.deepEqual(now.errors, [], 'the player complains');
-        return look(now);
+        return now.settled && look(now);
       });
       await shown('it plays', ({ time, lines }) => time > 0.2 && (!dashjs || lines > 0));
       await tab.evaluate('video.pause()');

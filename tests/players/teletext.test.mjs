@@ -104,9 +104,9 @@ test('hls.js shows the lines at their seconds in Chromium', { timeout: 60_000 },
     await tab.evaluate(`start('hls.js', ${JSON.stringify(`${server.url}/hls/${server.files['recording.ts'].id}/index.m3u8`)}, null, 'de')`);
     let now;
     const shown = (what, look) => until(() => `${what}; ${JSON.stringify(now)}`, 20_000, async () => {
-      now = await tab.evaluate('({ time: video.currentTime, text: shownText(), errors })');
+      now = await tab.evaluate('({ time: video.currentTime, settled: settled(), text: shownText(), errors })');
       assert.deepEqual(now.errors, [], 'the player complains');
-      return look(now);
+      return now.settled && look(now);
     });
     await shown('it plays', ({ time }) => time > 0.2);
     await tab.evaluate('video.pause()');

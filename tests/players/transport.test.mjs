@@ -169,7 +169,7 @@ describe('hls.js', () => {
     await tab.evaluate(`start('hls.js', ${JSON.stringify(address('ts', LONG))}, null, 'en')`);
     for (const second of [60, 8]) {
       await tab.evaluate(`video.currentTime = ${second + 0.5}`);
-      await until(`the line of second ${second}`, 20_000, async () => await tab.evaluate('shownText()') === `Second ${second}`);
+      await until(`the line of second ${second}`, 20_000, async () => await tab.evaluate('settled() && shownText()') === `Second ${second}`);
     }
     await tab.close();
   });
