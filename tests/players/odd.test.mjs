@@ -43,6 +43,7 @@ before(async () => {
   ffmpeg('-itsoffset', '-1', '-i', counted, '-i', counted, '-map', '0:v', '-map', '1:a', '-c', 'copy', '-avoid_negative_ts', 'disabled', to('negative.mp4'));
   // 2^33 ticks are 95443.7 s: the clock of a transport stream begins again after 13.7 s of the film.
   ffmpeg('-i', counted, '-c', 'copy', '-output_ts_offset', '95430', '-muxdelay', '0', to('wrap.ts'));
+  ffmpeg('-i', counted, '-c', 'copy', '-output_ts_offset', '950', '-muxdelay', '0', to('straight.ts'));
   // The second half was recorded when the clock said less.
   const halves = [['-t', '12'], ['-ss', '12']].map((part, n) => {
     const half = path.join(home, `${n}.ts`);
@@ -196,6 +197,24 @@ describe('times that no film should have', () => {
       // GStreamer 1.22 gives all that lies before zero in Matroska the time zero, from which nobody can tell a rate.
       if (name !== 'negative.mkv') assert.ok(Math.abs(picture.count - (picture.end - picture.first) * 25) <= 2, JSON.stringify(picture));
     });
+  }
+});
+
+test('a clock that begins again within the film changes nothing of it, wherever somebody begins', { timeout: 60_000 }, async () => {
+  const length = async name => (await json(server.url, `/api/files/${server.files[name].id}`)).duration_s;
+  assert.equal(await length('wrap.ts'), await length('straight.ts'));
+  const lists = async name => [(await variants(index(name, '?copy=only')))[0].url, ...await sounds(name)];
+  const straight = await lists('straight.ts');
+  for (const [which, url] of (await lists('wrap.ts')).entries()) {
+    const { segments } = await playlist(url);
+    const others = (await playlist(straight[which])).segments;
+    assert.deepEqual(segments.map(({ duration }) => duration), others.map(({ duration }) => duration));
+    // Backwards, so that hardly one is made behind another.
+    for (const [n, segment] of [...segments.entries()].reverse()) {
+      const [one, other] = await Promise.all([segment, others[n]].map(({ url }) => raw(server.url, new URL(url).pathname)));
+      assert.equal(one.status, 200, `${segment.url}: ${one.body}`);
+      assert.ok(one.body.equals(other.body), `${segment.url} is not ${others[n].url}`);
+    }
   }
 });
 

@@ -6,7 +6,7 @@
 use crate::media::window::Window;
 use crate::media::{ContainerError, ReadAt};
 
-const SYNC: u8 = 0x47;
+pub const SYNC: u8 = 0x47;
 pub const PACKET: usize = 188;
 const STRIDES: [usize; 3] = [188, 192, 204];
 /// Packets that have to agree on a distance.
@@ -16,6 +16,8 @@ const PIECE: usize = 512 << 10;
 /// A read for one place alone.
 const SMALL_PIECE: usize = 64 << 10;
 const HEAD: usize = 4096;
+/// A clock comes ten times a second (2.7.2): there is one in so many bytes, or it is none.
+const CLOCK_WITHIN: u64 = 8 << 20;
 
 pub struct Packets<'s> {
     window: Window<'s>,
@@ -47,6 +49,11 @@ impl<'s> Packets<'s> {
         self.window.source_len()
     }
 
+    /// From one packet to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Reads less or more at once: where one packet is looked for, or all of them.
     pub fn read_little(&mut self, little: bool) {
         self.piece = if little { SMALL_PIECE } else { PIECE };
@@ -64,6 +71,31 @@ impl<'s> Packets<'s> {
             }
             *at = self.in_step(at.saturating_add(1))?;
         }
+    }
+
+    /// The first program clock from `at` on, in units of 27 MHz, and the PID it comes with.
+    pub fn any_clock(&mut self, at: u64) -> Result<Option<(u16, u64)>, ContainerError> {
+        self.clock_where(at, |_| true)
+    }
+
+    /// The first clock from `at` on with this PID.
+    pub fn clock_from(&mut self, at: u64, pid: u16) -> Result<Option<u64>, ContainerError> {
+        Ok(self.clock_where(at, |of| of == pid)?.map(|(_, clock)| clock))
+    }
+
+    fn clock_where(
+        &mut self,
+        at: u64,
+        wanted: impl Fn(u16) -> bool,
+    ) -> Result<Option<(u16, u64)>, ContainerError> {
+        let mut place = at;
+        while place < at.saturating_add(CLOCK_WITHIN) {
+            let Some(packet) = self.next(&mut place)? else { break };
+            if let Some(clock) = packet.clock().filter(|_| wanted(packet.pid())) {
+                return Ok(Some((packet.pid(), clock)));
+            }
+        }
+        Ok(None)
     }
 
     /// From `at` on, where two packets follow each other; behind what was looked at where there are none.

@@ -90,15 +90,19 @@ fn tables() -> Vec<Vec<u8>> {
     vec![section(0, 1, &association), section(2, 1, &program)]
 }
 
-fn pes(ticks: u64, body: &[u8]) -> Vec<u8> {
+fn stamp(kind: u8, ticks: u64) -> [u8; 5] {
     let ticks = ticks & ((1 << 33) - 1);
-    let stamp = [
-        0x21 | (ticks >> 29) as u8 & 0x0e,
+    [
+        kind << 4 | 1 | (ticks >> 29) as u8 & 0x0e,
         (ticks >> 22) as u8,
         (ticks >> 14) as u8 | 1,
         (ticks >> 7) as u8,
         (ticks << 1) as u8 | 1,
-    ];
+    ]
+}
+
+fn pes(ticks: u64, body: &[u8]) -> Vec<u8> {
+    let stamp = stamp(2, ticks);
     let length = (body.len() + 0x24 + 3) as u16;
     [&[0, 0, 1, 0xbd][..], &length.to_be_bytes(), &[0x84, 0x80, 0x24], &stamp, &[0xff; 31], body].concat()
 }
@@ -269,8 +273,135 @@ fn a_stream_without_tables_or_clock_has_no_pages() {
     assert!(read(&mut CountingSource::new(vec![0; 5000])).is_err());
 }
 
+/// What a reader gets that reads so many bytes at once.
+fn set_back(clock: ClockRebase, source: &[u8], piece: usize) -> Vec<u8> {
+    let below = |offset: u64, buffer: &mut [u8]| {
+        let rest = source.get(offset as usize..).unwrap_or_default();
+        // A source may give less than is wanted.
+        let count = rest.len().min(buffer.len()).min(700);
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    };
+    let mut all = Vec::new();
+    let mut buffer = vec![0; piece];
+    loop {
+        match clock.read_at(all.len() as u64, &mut buffer, below).expect("it is read") {
+            0 => return all,
+            count => all.extend(&buffer[..count]),
+        }
+    }
+}
+
+/// Program clocks and the presentation times of texts, in milliseconds.
+fn times(stream: Vec<u8>) -> (Vec<u64>, Vec<u64>) {
+    let mut source = CountingSource::new(stream);
+    let mut packets = Packets::open(&mut source).expect("packets");
+    let (mut at, mut clocks, mut texts) = (packets.first, Vec::new(), Vec::new());
+    while let Some(packet) = packets.next(&mut at).expect("it is read") {
+        clocks.extend(packet.clock().map(|clock| clock / 27_000));
+        if packet.pid() == TEXT && packet.starts_unit() {
+            let [a, b, c, d, e] = packet.payload()[9..14] else { unreachable!() };
+            let (a, b, c) = (u64::from(a >> 1 & 7), u64::from(b), u64::from(c >> 1));
+            texts.push((a << 30 | b << 22 | c << 15 | u64::from(d) << 7 | u64::from(e >> 1)) / 90);
+        }
+    }
+    (clocks, texts)
+}
+
+fn rebase(film: &[u8]) -> Option<ClockRebase> {
+    ClockRebase::of(&mut CountingSource::new(film.to_vec())).expect("a transport stream")
+}
+
+#[test]
+fn a_clock_that_goes_round_is_set_back_in_every_packet() {
+    for stride in [188, 192, 204] {
+        let film = film(60, stride);
+        let clock = rebase(&film).expect("it goes round");
+        let back = set_back(clock, &film, 64 << 10);
+        let changed = film.iter().zip(&back).filter(|(before, after)| before != after).count();
+        assert!(film.len() == back.len() && changed < 1200 * 6, "{changed} bytes");
+        assert_eq!(rebase(&back), None);
+        let (clocks, texts) = times(back);
+        assert_eq!(clocks, (0..600).map(|tenth| 10_000 + tenth * 100).collect::<Vec<_>>());
+        assert_eq!(texts, (0..600).map(|tenth| 10_500 + tenth * 100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn it_is_found_from_a_few_reads() {
+    let film = film(600, 188);
+    let size = film.len() as u64;
+    let mut source = CountingSource::new(film);
+    assert!(ClockRebase::of(&mut source).expect("a transport stream").is_some());
+    assert!(source.bytes_read < 2 << 20, "{} of {size} bytes", source.bytes_read);
+}
+
+#[test]
+fn decode_times_are_set_back_and_other_packets_are_not() {
+    let clock = rebase(&film(60, 188)).expect("it goes round");
+    // The first clock becomes ten seconds.
+    let ticks = CLOCK + 77;
+    let unit = |id: u8, presented: u64, decoded: u64| {
+        [&[0, 0, 1, id, 0, 0, 0x84, 0xc0, 10][..], &stamp(3, presented), &stamp(1, decoded), &[0x5a; 200]]
+            .concat()
+    };
+    let put = |unit: &[u8]| packet(VIDEO, true, &mut 0, None, &mut &unit[..]);
+    let whole = |packet: Vec<u8>| [&packet[..], &packet, &packet].concat();
+    for (id, turned) in [(0xe0, true), (0xbd, true), (0xbe, false), (0xff, false)] {
+        let before = whole(put(&unit(id, ticks + 7200, ticks)));
+        let expected = if turned { whole(put(&unit(id, 900_077 + 7200, 900_077))) } else { before.clone() };
+        assert_eq!(set_back(clock, &before, 1000), expected, "{id:#x}");
+        let mut scrambled = before.clone();
+        (0..3).for_each(|n| scrambled[n * 188 + 3] |= 0x80);
+        assert_eq!(set_back(clock, &scrambled, 1000), scrambled);
+    }
+}
+
+#[test]
+fn a_clock_that_does_not_go_round_stays() {
+    let film = film(60, 188);
+    let second = film.len() / 188 / 60 * 188;
+    let [before, after] = [0..9 * second, 11 * second..60 * second].map(|range| film[range].to_vec());
+    assert_eq!(rebase(&before), None);
+    assert_eq!(rebase(&after), None);
+    // Recorded again later: the clock jumps back.
+    let again = [&after[20 * second..], &after[..20 * second]].concat();
+    assert_eq!(rebase(&again), None);
+    let clockless: Vec<u8> =
+        film.chunks(188).filter(|packet| packet[2] != VIDEO as u8).flatten().copied().collect();
+    assert_eq!(rebase(&clockless), None);
+    assert!(ClockRebase::of(&mut CountingSource::new(vec![0; 5000])).is_err());
+}
+
+#[test]
+fn packets_that_are_missing_keep_no_clock_from_being_set_back() {
+    let mut film = film(60, 188);
+    film.splice(90_000..90_050, []);
+    let clock = rebase(&film).expect("it goes round");
+    let clocks = times(set_back(clock, &film, 4096)).0;
+    assert!(clocks.len() >= 599 && clocks.is_sorted(), "{clocks:?}");
+    assert_eq!((clocks[0], clocks[clocks.len() - 1]), (10_000, 69_900));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn a_clock_is_set_back_alike_however_it_is_read(piece in 1usize..3000, begin in 0usize..400, stride in 0usize..3) {
+        let film = [&vec![0; begin % 188][..], &film(12, [188, 192, 204][stride])].concat();
+        let clock = rebase(&film).expect("it goes round");
+        let whole = set_back(clock, &film, film.len());
+        let part = begin % 188 + 200 * [188, 192, 204][stride];
+        prop_assert!(set_back(clock, &film[..part], piece) == whole[..part]);
+    }
+
+    #[test]
+    fn anything_may_be_set_back(noise in prop::collection::vec(any::<u8>(), 0..4000), piece in 1usize..700) {
+        let clock = rebase(&film(12, 188)).expect("it goes round");
+        let sync = |(n, byte): (usize, u8)| if n % 188 == 0 { 0x47 } else { byte };
+        let stream: Vec<u8> = noise.into_iter().enumerate().map(sync).collect();
+        prop_assert_eq!(set_back(clock, &stream, piece).len(), stream.len());
+    }
+
     #[test]
     fn anything_may_be_in_a_stream(
         places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..200),

@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::number;
 use super::packets::{Packet, Packets};
+use super::round::ROUND_TICKS;
 use super::tables::{self, Page};
 use crate::media::{ContainerError, ReadAt, TextBlock, TextStep, TrackNumber};
 use crate::text::teletext::{Decoder, Said};
@@ -16,13 +17,10 @@ const MAX_PES: usize = 6 + 0xffff;
 const AHEAD_NS: Nanos = 5 * NANOS_PER_SECOND;
 /// A place found by the clock is as good as this.
 const NEAR: u64 = 1 << 20;
-/// A clock comes ten times a second (2.7.2): there is one in so many bytes, or it is none.
-const CLOCK_WITHIN: u64 = 8 << 20;
 /// Halving a file of any length.
 const MAX_HALVES: usize = 64;
 /// What lies so little before the first clock is before it; what lies farther has gone round (2^33 ticks of 90 kHz).
 const BEFORE_TICKS: u64 = 600 * 90_000;
-const ROUND_TICKS: u64 = 1 << 33;
 
 /// The Teletext of one file.
 pub struct TextReader<'s> {
@@ -45,11 +43,10 @@ impl<'s> TextReader<'s> {
         let program = program.ok_or_else(|| missing("Teletext"))?;
         let pages = program.pages.into_iter().filter(has).collect();
         let first = packets.first;
-        let mut reader =
-            Self { packets, clock_pid: program.clock_pid, first_clock: 0, pages, wanted: wanted.to_vec() };
-        let clock = reader.clock_from(first)?;
-        reader.first_clock = clock.ok_or(ContainerError::Missing { what: "program clock", at: first })?;
-        Ok(reader)
+        let clock_pid = program.clock_pid;
+        let clock = packets.clock_from(first, clock_pid)?;
+        let first_clock = clock.ok_or(ContainerError::Missing { what: "program clock", at: first })?;
+        Ok(Self { packets, clock_pid, first_clock, pages, wanted: wanted.to_vec() })
     }
 
     /// Gives every line that begins in `time`, and says how far that is done. What cannot be read is left out.
@@ -141,8 +138,10 @@ impl<'s> TextReader<'s> {
                 break;
             }
             let middle = from + (to - from) / 2;
-            let earlier =
-                self.clock_from(middle)?.is_some_and(|clock| nanos(clock / 300, self.first_clock) < time);
+            let earlier = self
+                .packets
+                .clock_from(middle, self.clock_pid)?
+                .is_some_and(|clock| nanos(clock / 300, self.first_clock) < time);
             if earlier {
                 from = middle;
             } else {
@@ -151,20 +150,6 @@ impl<'s> TextReader<'s> {
         }
         self.packets.read_little(false);
         Ok(from)
-    }
-
-    /// The first clock from `at` on.
-    fn clock_from(&mut self, at: u64) -> Result<Option<u64>, ContainerError> {
-        let mut place = at;
-        while place < at.saturating_add(CLOCK_WITHIN) {
-            let Some(packet) = self.packets.next(&mut place)? else { break };
-            if packet.pid() == self.clock_pid
-                && let Some(clock) = packet.clock()
-            {
-                return Ok(Some(clock));
-            }
-        }
-        Ok(None)
     }
 }
 

@@ -9,6 +9,7 @@ use gstreamer::prelude::*;
 
 use super::failure;
 use super::source::{PositionedSource, SourceBytes, SourceReader};
+use crate::media::mpegts::ClockRebase;
 use crate::media::{Container, TrackNumber, mp4};
 use crate::timeline::Nanos;
 use crate::worker::protocol::{Failure, FailureKind, Input};
@@ -59,28 +60,41 @@ fn is_edited(input: &Input) -> bool {
     input.container == Container::Mp4 && input.edit_offset_ns > 0
 }
 
-/// What the demuxer is given. qtdemux ends when the media's time is that of the movie's end, which is too early by what
-/// an edit list leaves out at the beginning: the movie is said to be longer.
-fn bytes_for(input: &Input, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
-    if !is_edited(input) {
-        return file;
-    }
+/// What the demuxer is given: what it does not understand is put right.
+fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
     let Ok(mut reader) = SourceReader::new(&file) else { return file };
-    match mp4::longer_movie(&mut reader, input.edit_offset_ns) {
-        Ok(Some((at, bytes))) => Arc::new(SourceBytes::Overlaid { below: file.clone(), at, bytes }),
-        Ok(None) | Err(_) => file,
+    match (container, edit) {
+        // tsdemux guesses, differently each time, where it seeks across the place where the clock begins again.
+        (Container::MpegTs, _) => match ClockRebase::of(&mut reader) {
+            Ok(Some(clock)) => Arc::new(SourceBytes::Rebased { below: file, clock }),
+            Ok(None) | Err(_) => file,
+        },
+        // qtdemux ends when the media's time is that of the movie's end, which is too early by what an edit list leaves
+        // out at the beginning: the movie is said to be longer.
+        (Container::Mp4, Some(edit)) => match mp4::longer_movie(&mut reader, edit.edit_offset_ns) {
+            Ok(Some((at, bytes))) => Arc::new(SourceBytes::Overlaid { below: file, at, bytes }),
+            Ok(None) | Err(_) => file,
+        },
+        _ => file,
     }
 }
 
 /// A pipeline with source and demuxer for a track, not yet running.
 pub fn open_track(input: &Input, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
-    open(input.container, bytes_for(input, file))
+    open_bytes(
+        input.container,
+        bytes_for(input.container, Some(input).filter(|input| is_edited(input)), file),
+    )
 }
 
 /// The same for whatever is in the file.
 pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
+    open_bytes(container, bytes_for(container, None, file))
+}
+
+fn open_bytes(container: Container, bytes: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
     let pipeline = Pipeline::new();
-    let source = PositionedSource::new(file);
+    let source = PositionedSource::new(bytes);
     let name = demuxer_name(container);
     let demuxer =
         gst::ElementFactory::make(name).name("demux").build().map_err(|e| failure::setup(name, e))?;

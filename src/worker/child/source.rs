@@ -14,6 +14,7 @@ use gstreamer_base::subclass::prelude::*;
 
 use super::remote::RemoteSource;
 use crate::media::ReadAt;
+use crate::media::mpegts::ClockRebase;
 
 /// Element factory name, for launch texts.
 pub const FACTORY: &str = "millracesrc";
@@ -164,6 +165,11 @@ pub enum SourceBytes {
         at: u64,
         bytes: Vec<u8>,
     },
+    /// A transport stream with its clock set back.
+    Rebased {
+        below: Arc<SourceBytes>,
+        clock: ClockRebase,
+    },
 }
 
 impl SourceBytes {
@@ -171,7 +177,7 @@ impl SourceBytes {
         match self {
             Self::File(file) => file.metadata().map(|metadata| metadata.len()),
             Self::Remote(remote) => Ok(remote.length()),
-            Self::Overlaid { below, .. } => below.len(),
+            Self::Overlaid { below, .. } | Self::Rebased { below, .. } => below.len(),
         }
     }
 
@@ -188,6 +194,9 @@ impl SourceBytes {
                     *byte = over.copied().unwrap_or(*byte);
                 }
                 Ok(read)
+            }
+            Self::Rebased { below, clock } => {
+                clock.read_at(offset, buffer, |offset, buffer| below.read_at(buffer, offset))
             }
         }
     }
