@@ -51,6 +51,10 @@ before(async () => {
     return fs.readFileSync(half);
   });
   fs.writeFileSync(to('back.ts'), Buffer.concat(halves));
+  // The same again, with a packet of nothing behind it: other files, of which no segment has been made.
+  const nothing = Buffer.alloc(188, 0xff);
+  nothing.set([0x47, 0x1f, 0xff, 0x10]);
+  for (const name of ['wrap', 'back']) fs.writeFileSync(to(`${name}_again.ts`), Buffer.concat([fs.readFileSync(to(`${name}.ts`)), nothing]));
   server = await startServer({ library });
 }, { timeout: 180_000 });
 
@@ -200,23 +204,28 @@ describe('times that no film should have', () => {
   }
 });
 
-test('a clock that begins again within the film changes nothing of it, wherever somebody begins', { timeout: 60_000 }, async () => {
-  const length = async name => (await json(server.url, `/api/files/${server.files[name].id}`)).duration_s;
-  assert.equal(await length('wrap.ts'), await length('straight.ts'));
-  const lists = async name => [(await variants(index(name, '?copy=only')))[0].url, ...await sounds(name)];
-  const straight = await lists('straight.ts');
-  for (const [which, url] of (await lists('wrap.ts')).entries()) {
-    const { segments } = await playlist(url);
-    const others = (await playlist(straight[which])).segments;
-    assert.deepEqual(segments.map(({ duration }) => duration), others.map(({ duration }) => duration));
-    // Backwards, so that hardly one is made behind another.
-    for (const [n, segment] of [...segments.entries()].reverse()) {
-      const [one, other] = await Promise.all([segment, others[n]].map(({ url }) => raw(server.url, new URL(url).pathname)));
-      assert.equal(one.status, 200, `${segment.url}: ${one.body}`);
-      assert.ok(one.body.equals(other.body), `${segment.url} is not ${others[n].url}`);
+for (const [name, whole] of [['wrap_again.ts', 'straight.ts'], ['back_again.ts', 'back.ts']]) {
+  test(`${name}: who begins behind the place where the clock jumps gets what is there`, { timeout: 60_000 }, async () => {
+    const [one, other] = await Promise.all([name, whole].map(async name => {
+      const { duration_s } = await json(server.url, `/api/files/${server.files[name].id}`);
+      const [{ url }] = await variants(index(name, '?copy=only'));
+      const lists = await Promise.all([url, ...await sounds(name)].map(async url => (await playlist(url)).segments));
+      return { duration_s, lists };
+    }));
+    assert.equal(one.duration_s, other.duration_s);
+    for (const [track, list] of one.lists.entries()) {
+      const others = other.lists[track];
+      assert.deepEqual(list.map(({ duration }) => duration), others.map(({ duration }) => duration));
+      // Of the one forwards, of the other backwards, so that hardly a segment is made behind another.
+      for (const { url } of others) await raw(server.url, new URL(url).pathname);
+      for (const [n, { url }] of [...list.entries()].reverse()) {
+        const [segment, same] = await Promise.all([url, others[n].url].map(url => raw(server.url, new URL(url).pathname)));
+        assert.equal(segment.status, 200, `${url}: ${segment.body}`);
+        assert.ok(segment.body.equals(same.body), `${url} is not ${others[n].url}`);
+      }
     }
-  }
-});
+  });
+}
 
 describe('at the live edge', { concurrency: true }, () => {
   /** Reloads a playlist as players do, segment by segment, until it has so many more, or ends. */

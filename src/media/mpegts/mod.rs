@@ -1,14 +1,14 @@
-//! Transport streams: the Teletext subtitles in them, which no demuxer tells apart, and clocks that go round. Picture and
+//! Transport streams: the Teletext subtitles in them, which no demuxer tells apart, and clocks that jump back. Picture and
 //! sound are the demuxer's.
 
 mod packets;
-mod round;
+mod rebase;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use round::ClockRebase;
+pub use rebase::ClockRebase;
 pub use text::TextReader;
 
 use packets::Packets;

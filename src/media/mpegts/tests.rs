@@ -274,7 +274,7 @@ fn a_stream_without_tables_or_clock_has_no_pages() {
 }
 
 /// What a reader gets that reads so many bytes at once.
-fn set_back(clock: ClockRebase, source: &[u8], piece: usize) -> Vec<u8> {
+fn rebased(clock: ClockRebase, source: &[u8], piece: usize) -> Vec<u8> {
     let below = |offset: u64, buffer: &mut [u8]| {
         let rest = source.get(offset as usize..).unwrap_or_default();
         // A source may give less than is wanted.
@@ -313,22 +313,22 @@ fn rebase(film: &[u8]) -> Option<ClockRebase> {
 }
 
 #[test]
-fn a_clock_that_goes_round_is_set_back_in_every_packet() {
+fn a_clock_that_goes_round_goes_on_in_every_packet() {
     for stride in [188, 192, 204] {
         let film = film(60, stride);
         let clock = rebase(&film).expect("it goes round");
-        let back = set_back(clock, &film, 64 << 10);
-        let changed = film.iter().zip(&back).filter(|(before, after)| before != after).count();
-        assert!(film.len() == back.len() && changed < 1200 * 6, "{changed} bytes");
-        assert_eq!(rebase(&back), None);
-        let (clocks, texts) = times(back);
+        let moved = rebased(clock, &film, 64 << 10);
+        let changed = film.iter().zip(&moved).filter(|(before, after)| before != after).count();
+        assert!(film.len() == moved.len() && changed < 1200 * 6, "{changed} bytes");
+        assert_eq!(rebase(&moved), None);
+        let (clocks, texts) = times(moved);
         assert_eq!(clocks, (0..600).map(|tenth| 10_000 + tenth * 100).collect::<Vec<_>>());
         assert_eq!(texts, (0..600).map(|tenth| 10_500 + tenth * 100).collect::<Vec<_>>());
     }
 }
 
 #[test]
-fn it_is_found_from_a_few_reads() {
+fn a_jump_is_found_from_a_few_reads() {
     let film = film(600, 188);
     let size = film.len() as u64;
     let mut source = CountingSource::new(film);
@@ -337,7 +337,7 @@ fn it_is_found_from_a_few_reads() {
 }
 
 #[test]
-fn decode_times_are_set_back_and_other_packets_are_not() {
+fn decode_times_are_moved_and_other_packets_are_not() {
     let clock = rebase(&film(60, 188)).expect("it goes round");
     // The first clock becomes ten seconds.
     let ticks = CLOCK + 77;
@@ -347,38 +347,56 @@ fn decode_times_are_set_back_and_other_packets_are_not() {
     };
     let put = |unit: &[u8]| packet(VIDEO, true, &mut 0, None, &mut &unit[..]);
     let whole = |packet: Vec<u8>| [&packet[..], &packet, &packet].concat();
-    for (id, turned) in [(0xe0, true), (0xbd, true), (0xbe, false), (0xff, false)] {
+    for (id, moved) in [(0xe0, true), (0xbd, true), (0xbe, false), (0xff, false)] {
         let before = whole(put(&unit(id, ticks + 7200, ticks)));
-        let expected = if turned { whole(put(&unit(id, 900_077 + 7200, 900_077))) } else { before.clone() };
-        assert_eq!(set_back(clock, &before, 1000), expected, "{id:#x}");
+        let expected = if moved { whole(put(&unit(id, 900_077 + 7200, 900_077))) } else { before.clone() };
+        assert_eq!(rebased(clock, &before, 1000), expected, "{id:#x}");
         let mut scrambled = before.clone();
         (0..3).for_each(|n| scrambled[n * 188 + 3] |= 0x80);
-        assert_eq!(set_back(clock, &scrambled, 1000), scrambled);
+        assert_eq!(rebased(clock, &scrambled, 1000), scrambled);
+    }
+}
+
+/// Seconds of a film of a minute; its clock begins again behind the tenth.
+fn cut(seconds: std::ops::Range<usize>) -> Vec<u8> {
+    let film = film(60, 188);
+    let second = film.len() / 188 / 60 * 188;
+    film[seconds.start * second..seconds.end * second].to_vec()
+}
+
+#[test]
+fn a_recording_that_goes_on_with_an_earlier_clock_goes_on() {
+    // Also where that begins with zero, and where the clock goes round once more behind it.
+    for (first, second) in [(40..60, 20..28), (45..60, 10..30), (0..8, 20..50), (35..45, 10..12)] {
+        let film = [cut(first.clone()), cut(second.clone())].concat();
+        let clock = rebase(&film).expect("it jumps");
+        let (clocks, texts) = times(rebased(clock, &film, 5000));
+        let count = (first.len() + second.len()) as u64 * 10;
+        assert_eq!(clocks, (0..count).map(|tenth| 10_000 + tenth * 100).collect::<Vec<_>>());
+        assert_eq!(texts, clocks.iter().map(|clock| clock + 500).collect::<Vec<_>>());
     }
 }
 
 #[test]
-fn a_clock_that_does_not_go_round_stays() {
-    let film = film(60, 188);
-    let second = film.len() / 188 / 60 * 188;
-    let [before, after] = [0..9 * second, 11 * second..60 * second].map(|range| film[range].to_vec());
-    assert_eq!(rebase(&before), None);
-    assert_eq!(rebase(&after), None);
-    // Recorded again later: the clock jumps back.
-    let again = [&after[20 * second..], &after[..20 * second]].concat();
-    assert_eq!(rebase(&again), None);
+fn a_clock_that_does_not_jump_back_stays() {
+    for kept in [cut(0..9), cut(11..60), [cut(20..30), cut(40..60)].concat()] {
+        assert_eq!(rebase(&kept), None);
+    }
+    // Time stamps of both parts may be the same.
+    assert_eq!(rebase(&[cut(20..40), cut(15..18)].concat()), None);
+    assert_eq!(rebase(&[cut(20..30), cut(15..45)].concat()), None);
     let clockless: Vec<u8> =
-        film.chunks(188).filter(|packet| packet[2] != VIDEO as u8).flatten().copied().collect();
+        cut(0..60).chunks(188).filter(|packet| packet[2] != VIDEO as u8).flatten().copied().collect();
     assert_eq!(rebase(&clockless), None);
     assert!(ClockRebase::of(&mut CountingSource::new(vec![0; 5000])).is_err());
 }
 
 #[test]
-fn packets_that_are_missing_keep_no_clock_from_being_set_back() {
+fn packets_that_are_missing_keep_no_clock_from_being_moved() {
     let mut film = film(60, 188);
     film.splice(90_000..90_050, []);
     let clock = rebase(&film).expect("it goes round");
-    let clocks = times(set_back(clock, &film, 4096)).0;
+    let clocks = times(rebased(clock, &film, 4096)).0;
     assert!(clocks.len() >= 599 && clocks.is_sorted(), "{clocks:?}");
     assert_eq!((clocks[0], clocks[clocks.len() - 1]), (10_000, 69_900));
 }
@@ -386,20 +404,20 @@ fn packets_that_are_missing_keep_no_clock_from_being_set_back() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn a_clock_is_set_back_alike_however_it_is_read(piece in 1usize..3000, begin in 0usize..400, stride in 0usize..3) {
+    fn clocks_are_moved_alike_however_they_are_read(piece in 1usize..3000, begin in 0usize..400, stride in 0usize..3) {
         let film = [&vec![0; begin % 188][..], &film(12, [188, 192, 204][stride])].concat();
         let clock = rebase(&film).expect("it goes round");
-        let whole = set_back(clock, &film, film.len());
+        let whole = rebased(clock, &film, film.len());
         let part = begin % 188 + 200 * [188, 192, 204][stride];
-        prop_assert!(set_back(clock, &film[..part], piece) == whole[..part]);
+        prop_assert!(rebased(clock, &film[..part], piece) == whole[..part]);
     }
 
     #[test]
-    fn anything_may_be_set_back(noise in prop::collection::vec(any::<u8>(), 0..4000), piece in 1usize..700) {
+    fn anything_may_be_rebased(noise in prop::collection::vec(any::<u8>(), 0..4000), piece in 1usize..700) {
         let clock = rebase(&film(12, 188)).expect("it goes round");
         let sync = |(n, byte): (usize, u8)| if n % 188 == 0 { 0x47 } else { byte };
         let stream: Vec<u8> = noise.into_iter().enumerate().map(sync).collect();
-        prop_assert_eq!(set_back(clock, &stream, piece).len(), stream.len());
+        prop_assert_eq!(rebased(clock, &stream, piece).len(), stream.len());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::number;
 use super::packets::{Packet, Packets};
-use super::round::ROUND_TICKS;
+use super::rebase::ROUND_TICKS;
 use super::tables::{self, Page};
 use crate::media::{ContainerError, ReadAt, TextBlock, TextStep, TrackNumber};
 use crate::text::teletext::{Decoder, Said};

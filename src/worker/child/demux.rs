@@ -60,11 +60,11 @@ fn is_edited(input: &Input) -> bool {
     input.container == Container::Mp4 && input.edit_offset_ns > 0
 }
 
-/// What the demuxer is given: what it does not understand is put right.
-fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
+/// What is read of a file in the place of `file`: what readers would not understand is put right.
+pub fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
     let Ok(mut reader) = SourceReader::new(&file) else { return file };
     match (container, edit) {
-        // tsdemux guesses, differently each time, where it seeks across the place where the clock begins again.
+        // tsdemux guesses, differently each time, where it seeks across a place where the clock jumps back.
         (Container::MpegTs, _) => match ClockRebase::of(&mut reader) {
             Ok(Some(clock)) => Arc::new(SourceBytes::Rebased { below: file, clock }),
             Ok(None) | Err(_) => file,

@@ -165,7 +165,7 @@ pub enum SourceBytes {
         at: u64,
         bytes: Vec<u8>,
     },
-    /// A transport stream with its clock set back.
+    /// A transport stream whose clock does not jump back any more.
     Rebased {
         below: Arc<SourceBytes>,
         clock: ClockRebase,

@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::demux;
 use super::output::Output;
 use super::source::{SourceBytes, SourceReader};
 use crate::media::container::ContainerError;
@@ -28,7 +29,8 @@ pub fn run(source: &Arc<SourceBytes>, spec: &TextSpec, output: &Output) -> Resul
         };
         Failure::new(kind, "text", error.to_string())
     };
-    let mut bytes = SourceReader::new(source)
+    let source = demux::bytes_for(spec.container, None, source.clone());
+    let mut bytes = SourceReader::new(&source)
         .map_err(|error| Failure::new(FailureKind::Source, "file", error.to_string()))?;
     let numbers: Vec<_> = spec.tracks.iter().map(|track| track.number).collect();
     let mut reader = match spec.container {

@@ -1,6 +1,9 @@
-//! Clocks that go round. The clock of a transport stream begins again every 26.5 hours (2^33 ticks of 90 kHz), so every
-//! thirteenth recording of two hours has that within it. A demuxer that seeks across it can but guess at what lies
-//! between; here the clock is set back in all of the stream, as it is read, and does not go round within it.
+//! Clocks that jump back. The clock of a transport stream begins again every 26.5 hours (2^33 ticks of 90 kHz), so every
+//! thirteenth recording of two hours has that within it; and a recording that was interrupted may go on with an earlier
+//! clock. A demuxer that seeks across such a place can but guess at what lies between; here all time stamps of the stream
+//! are moved, as it is read, so that the clock goes on there.
+//!
+//! Which side of the place a time stamp belongs to is told by itself: those behind it are all less than those before it.
 
 use super::packets::{PACKET, Packets, SYNC};
 use crate::media::{ContainerError, ReadAt};
@@ -10,8 +13,13 @@ const ROUND: u64 = ROUND_TICKS * 300;
 pub const ROUND_TICKS: u64 = 1 << 33;
 /// Where a clock is that has just gone round, or is just about to: less than this apart.
 const NEAR_ROUND: u64 = 10 * 27_000_000;
-/// The first clock of a stream that was set back: what is presented earlier than that is still not negative.
+/// The first clock of what was moved: what is presented earlier than that is still not negative.
 const FIRST_TICKS: u64 = 10 * 90_000;
+/// So much later than the clock a picture may be presented.
+const LEAD: u64 = 5 * 27_000_000;
+/// From the last clock before an interruption to the first one behind it: what is presented behind it does not overlap
+/// what was presented before.
+const PAUSE: u64 = 27_000_000 / 10;
 /// The last clock is looked for in so much of the end, then in four times that and so on.
 const TAIL: u64 = 256 << 10;
 const LONGEST_TAIL: u64 = 8 << 20;
@@ -21,36 +29,42 @@ const MAX_HALVES: usize = 64;
 /// Packets that have to agree where the step was lost.
 const AGREED: usize = 3;
 
-/// A stream whose clock goes round, and how it does not.
+/// Moves the time stamps of a stream whose clock jumps back once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockRebase {
     /// Where the first packet is, and how far apart packets are.
     first: u64,
     stride: usize,
-    /// Subtracted from every time stamp, in ticks of 90 kHz; less than 2^33.
-    ticks: u64,
+    /// What is subtracted from time stamps before the jump and behind it, in ticks of 90 kHz; less than 2^33.
+    before: u64,
+    behind: u64,
+    /// Time stamps behind the jump are less than this, the others are not.
+    split: u64,
 }
 
 impl ClockRebase {
-    /// What `source` needs; `None` where its clock does not go round, or jumps back for another reason. The first
-    /// program clock in the stream decides.
+    /// What `source` needs; `None` where its clock does not jump back, or not below where it began. The first program
+    /// clock in the stream decides.
     ///
     /// # Errors
     /// When `source` is no transport stream, or cannot be read.
     pub fn of(source: &mut dyn ReadAt) -> Result<Option<Self>, ContainerError> {
         let mut packets = Packets::open(source)?;
         packets.read_little(true);
-        let first = packets.first;
+        let (first, stride) = (packets.first, packets.stride());
         let Some((pid, begin)) = packets.any_clock(first)? else { return Ok(None) };
         let last = last_clock(&mut packets, pid)?;
-        if last.is_none_or(|last| last >= begin) || !goes_round(&mut packets, pid, begin)? {
-            return Ok(None);
-        }
-        let ticks = (begin / 300 + ROUND_TICKS - FIRST_TICKS) % ROUND_TICKS;
-        Ok(Some(Self { first, stride: packets.stride(), ticks }))
+        let Some(last) = last.filter(|last| last.saturating_add(2 * LEAD) < begin) else { return Ok(None) };
+        let Some([end, again]) = jump(&mut packets, pid, begin)? else { return Ok(None) };
+        let before = (begin / 300 + ROUND_TICKS - FIRST_TICKS) % ROUND_TICKS;
+        let goes_round = again < NEAR_ROUND && end > ROUND - NEAR_ROUND;
+        let goes_on = (end + PAUSE) / 300 + ROUND_TICKS - before;
+        let behind =
+            if goes_round { before } else { (again / 300 + 2 * ROUND_TICKS - goes_on) % ROUND_TICKS };
+        Ok(Some(Self { first, stride, before, behind, split: (last + begin) / 600 }))
     }
 
-    /// Reads as `below` does, at an offset of the source, with the clock set back.
+    /// Reads as `below` does, at an offset of the source, with its time stamps moved.
     ///
     /// # Errors
     /// Those of `below`.
@@ -78,7 +92,7 @@ impl ClockRebase {
             }
         }
         piece.truncate(filled);
-        self.set_back(&mut piece[self.first.saturating_sub(from).min(filled as u64) as usize..]);
+        self.rebase(&mut piece[self.first.saturating_sub(from).min(filled as u64) as usize..]);
         let read = piece.get(before..).unwrap_or_default();
         let count = read.len().min(buffer.len());
         buffer[..count].copy_from_slice(&read[..count]);
@@ -86,13 +100,13 @@ impl ClockRebase {
     }
 
     /// In all packets of `piece`, which begins with one unless some are damaged.
-    fn set_back(&self, piece: &mut [u8]) {
+    fn rebase(&self, piece: &mut [u8]) {
         let (mut at, mut in_step) = (0, true);
         while at + PACKET <= piece.len() {
             let synced = |n: usize| piece.get(at + n * self.stride).is_none_or(|byte| *byte == SYNC);
             in_step = synced(0) && (in_step || (1..AGREED).all(synced));
             if let Some(packet) = piece[at..].first_chunk_mut().filter(|_| in_step) {
-                self.set_back_in(packet);
+                self.rebase_packet(packet);
                 at += self.stride;
             } else {
                 at += 1;
@@ -100,14 +114,14 @@ impl ClockRebase {
         }
     }
 
-    fn set_back_in(&self, packet: &mut [u8; PACKET]) {
+    fn rebase_packet(&self, packet: &mut [u8; PACKET]) {
         const PCR: u8 = 0x10;
         let [_, second, _, control, length, flags, ..] = *packet;
         let adapted = control & 0x20 != 0;
         if adapted && length >= 7 && flags & PCR != 0 {
             let [_, _, _, _, _, _, a, b, c, d, e, ..] = packet;
             let base = u64::from(u32::from_be_bytes([*a, *b, *c, *d])) << 1 | u64::from(*e >> 7);
-            let base = self.earlier(base);
+            let base = self.moved(base);
             [*a, *b, *c, *d] = ((base >> 1) as u32).to_be_bytes();
             *e = *e & 0x7f | (base as u8 & 1) << 7;
         }
@@ -125,22 +139,23 @@ impl ClockRebase {
             _ => 0,
         };
         if has_stamps && *marker & 0xc0 == 0x80 {
-            rest.as_chunks_mut().0.iter_mut().take(count).for_each(|stamp| self.set_back_stamp(stamp));
+            rest.as_chunks_mut().0.iter_mut().take(count).for_each(|stamp| self.rebase_stamp(stamp));
         }
     }
 
     /// 33 bits with markers between them.
-    fn set_back_stamp(&self, [a, b, c, d, e]: &mut [u8; 5]) {
+    fn rebase_stamp(&self, [a, b, c, d, e]: &mut [u8; 5]) {
         let high = u64::from(*a >> 1 & 7) << 30;
         let middle = u64::from(u16::from_be_bytes([*b, *c]) >> 1) << 15;
-        let ticks = self.earlier(high | middle | u64::from(u16::from_be_bytes([*d, *e]) >> 1));
+        let ticks = self.moved(high | middle | u64::from(u16::from_be_bytes([*d, *e]) >> 1));
         *a = *a & 0xf1 | (ticks >> 29) as u8 & 0x0e;
         [*b, *c] = ((ticks >> 14) as u16 & 0xfffe | u16::from(*c & 1)).to_be_bytes();
         [*d, *e] = ((ticks << 1) as u16 & 0xfffe | u16::from(*e & 1)).to_be_bytes();
     }
 
-    fn earlier(&self, ticks: u64) -> u64 {
-        (ticks + ROUND_TICKS - self.ticks) % ROUND_TICKS
+    fn moved(&self, ticks: u64) -> u64 {
+        let by = if ticks < self.split { self.behind } else { self.before };
+        (ticks + ROUND_TICKS - by) % ROUND_TICKS
     }
 }
 
@@ -159,8 +174,8 @@ fn last_clock(packets: &mut Packets<'_>, pid: u16) -> Result<Option<u64>, Contai
     }
 }
 
-/// Whether the clock comes to its end and begins again, somewhere between `begin` and a last clock that is less.
-fn goes_round(packets: &mut Packets<'_>, pid: u16, begin: u64) -> Result<bool, ContainerError> {
+/// The clocks on both sides of where it comes to be less than `begin`, the first one, as it is at the end.
+fn jump(packets: &mut Packets<'_>, pid: u16, begin: u64) -> Result<Option<[u64; 2]>, ContainerError> {
     let (mut from, mut to) = (packets.first, packets.len());
     for _ in 0..MAX_HALVES {
         if to - from <= NEAR {
@@ -177,9 +192,9 @@ fn goes_round(packets: &mut Packets<'_>, pid: u16, begin: u64) -> Result<bool, C
     while let Some(packet) = packets.next(&mut from)? {
         let Some(clock) = packet.clock().filter(|_| packet.pid() == pid) else { continue };
         if clock < begin {
-            return Ok(clock < NEAR_ROUND && before > ROUND - NEAR_ROUND);
+            return Ok(Some([before, clock]));
         }
         before = clock;
     }
-    Ok(false)
+    Ok(None)
 }
