@@ -16,7 +16,7 @@ use crate::media::{KeyframeIndex, MediaInfo};
 
 /// To be raised when the stored types change their form or a probe learns to see more: facts of another format
 /// are dropped at start and their files probed again.
-const FACTS_FORMAT: i64 = 4;
+const FACTS_FORMAT: i64 = 5;
 /// An index of a day of video with a keyframe every frame has about 400 MB; no film comes near this.
 const MAX_INDEX_JSON_BYTES: u64 = 256 << 20;
 /// Reasons may quote the file; nobody reads more than this.

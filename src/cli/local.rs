@@ -85,7 +85,7 @@ pub fn ladder(config: &Config) -> Ladder {
 /// The plan of a file with the default settings.
 pub fn plan(local: &LocalFile, working: &[Resolved]) -> Result<Presentation, Trouble> {
     let config = Config::default();
-    let decodes = |codec: &str| working.iter().any(|profile| profile.decode.contains_key(codec));
+    let decodes = |codec: &str| working.iter().any(|profile| profile.decodes(codec));
     let settings = PlanSettings {
         targets: targets(&config),
         ladder: &ladder(&config),

@@ -32,7 +32,7 @@ pub enum Place {
 }
 
 impl Diagnostic {
-    pub(super) fn new(place: Place, refusal: Refusal) -> Self {
+    pub fn new(place: Place, refusal: Refusal) -> Self {
         Self { place, message: refusal.message, hint: refusal.hint }
     }
 
@@ -55,7 +55,7 @@ impl Diagnostic {
 
 impl Place {
     /// Of these bytes of `text`; what goes on over the line's end is left out.
-    pub(super) fn in_file(file_name: &str, text: &str, bytes: Range<usize>) -> Self {
+    pub fn in_file(file_name: &str, text: &str, bytes: Range<usize>) -> Self {
         let floor = |mut at: usize| {
             at = at.min(text.len());
             while !text.is_char_boundary(at) {

@@ -521,7 +521,7 @@ impl Encoders {
         let info =
             record.media.clone().ok_or_else(|| StreamError::Internal("a ready file has no facts".into()))?;
         let profiles = self.shared.profiles();
-        let decodes = |codec: &str| profiles.iter().any(|profile| profile.decode.contains_key(codec));
+        let decodes = |codec: &str| profiles.iter().any(|profile| profile.decodes(codec));
         let settings = PlanSettings {
             targets: self.shared.settings.targets,
             ladder: &self.shared.settings.ladder,

@@ -2,7 +2,7 @@
 
 use crate::isobmff::SampleEntry;
 use crate::media::{MediaInfo, VideoTrack};
-use crate::pipeline::{AudioGraph, ProfileKind, Resolved, VideoGraph};
+use crate::pipeline::{self, AudioGraph, ProfileKind, Resolved, VideoGraph};
 use crate::rendition::{
     AudioForm, Rendition, RenditionMedia, VideoForm, audio_entry, frame_grid, lattice, video_entry,
 };
@@ -133,11 +133,10 @@ fn video_graphs(
     form: &VideoForm,
     profiles: &[Resolved],
 ) -> Vec<VideoGraph> {
-    let Some(track) = info.video.get(rendition.track) else {
-        return Vec::new();
-    };
-    let video = profiles.iter().filter(|profile| profile.kind == ProfileKind::Video);
-    video.filter_map(|profile| VideoGraph::new(profile, track, form)).collect()
+    let track = info.video.get(rendition.track);
+    track
+        .map(|track| pipeline::video_graphs(profiles, track, form, rendition.burnt.is_some()))
+        .unwrap_or_default()
 }
 
 fn audio_work(

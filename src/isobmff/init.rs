@@ -275,7 +275,7 @@ mod tests {
             width: 720,
             height: 576,
             sample_aspect: (16, 11),
-            colour: Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None },
+            colour: Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None, peak: None },
         });
         let (_, moov) = read(&init_segment(&entry, 25_600));
         let track = &moov.trak[0];

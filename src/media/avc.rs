@@ -301,7 +301,8 @@ mod tests {
     }
 
     fn rung() -> Promise {
-        let colour = Colour { primaries: 6, transfer: 6, matrix: 6, full_range: false, hdr: None };
+        let colour =
+            Colour { primaries: 6, transfer: 6, matrix: 6, full_range: false, hdr: None, peak: None };
         Promise { level: 30, width: 640, height: 360, colour }
     }
 

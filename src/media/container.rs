@@ -117,5 +117,12 @@ pub(super) fn colour(primaries: u64, transfer: u64, matrix: u64, full_range: boo
         18 => Some(Hdr::Hlg),
         _ => None,
     };
-    Colour { primaries: code_point(primaries), transfer, matrix: code_point(matrix), full_range, hdr }
+    Colour {
+        primaries: code_point(primaries),
+        transfer,
+        matrix: code_point(matrix),
+        full_range,
+        hdr,
+        peak: None,
+    }
 }

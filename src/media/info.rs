@@ -106,11 +106,15 @@ pub struct Colour {
     pub matrix: u8,
     pub full_range: bool,
     pub hdr: Option<Hdr>,
+    /// The brightest light in the picture in cd/m², where the stream tells (MaxCLL of CTA-861.3, else the brightest that
+    /// the screen shows on which it was mastered, SMPTE ST 2086).
+    #[serde(default)]
+    pub peak: Option<u32>,
 }
 
 impl Default for Colour {
     fn default() -> Self {
-        Self { primaries: 2, transfer: 2, matrix: 2, full_range: false, hdr: None }
+        Self { primaries: 2, transfer: 2, matrix: 2, full_range: false, hdr: None, peak: None }
     }
 }
 

@@ -5,6 +5,6 @@ pub mod graph;
 pub mod profile;
 pub mod set;
 
-pub use graph::{AudioGraph, VideoGraph, pictures};
-pub use profile::{Profile, ProfileError, ProfileKind};
-pub use set::{ProfileSet, Resolved};
+pub use graph::{AudioGraph, Places, VideoGraph, pictures, video_graphs};
+pub use profile::{Profile, ProfileKind, Sessions};
+pub use set::{Encoding, OnDevice, ProfileSet, Resolved};

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rust_embed::RustEmbed;
 
-use super::profile::{Encoder, Profile, ProfileError, ProfileKind, fill};
+use super::profile::{Device, Profile, ProfileKind, Sessions, Text, fill};
+use crate::config::{Diagnostic, Place, Refusal};
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/pipelines"]
@@ -21,54 +22,95 @@ pub struct ProfileSet {
     profiles: Vec<Profile>,
 }
 
-/// The texts of one profile that parse on this machine.
-#[derive(Clone, Debug)]
+/// The texts of one profile that work on this machine.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
     pub name: String,
     pub kind: ProfileKind,
+    pub priority: i32,
+    /// It needs a device.
+    pub hardware: bool,
+    pub sessions: Sessions,
     pub decode: BTreeMap<String, String>,
     pub deinterlace: Option<String>,
     pub rotate: Option<String>,
     pub scale: String,
-    pub encode: BTreeMap<String, Encoder>,
+    pub tone_map: Option<String>,
+    pub device: Option<OnDevice>,
+    pub encode: BTreeMap<String, Encoding>,
+}
+
+/// What of [`Device`] works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnDevice {
+    pub memory: String,
+    pub decode: BTreeMap<String, String>,
+    pub download: String,
+    pub deinterlace: Option<String>,
+    pub rotate: Option<String>,
+    pub scale: Option<String>,
+    pub scale_hdr: Option<String>,
+    pub tone_map: Option<String>,
+}
+
+/// One encoder's text, and by how many samples what it makes is late (sound only).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    pub text: String,
+    pub delay: u32,
+}
+
+impl Resolved {
+    /// Whether it makes pictures or sound of `codec`, wherever.
+    pub fn decodes(&self, codec: &str) -> bool {
+        let on_device = self.device.as_ref().is_some_and(|device| device.decode.contains_key(codec));
+        on_device || self.decode.contains_key(codec)
+    }
+}
+
+/// A file that a profile was read from.
+struct ProfileFile {
+    /// As a user knows it.
+    path: String,
+    text: String,
 }
 
 impl ProfileSet {
     /// Reads the shipped profiles and those in `folders`.
-    pub fn load(folders: &[&Path]) -> Result<Self, Vec<ProfileError>> {
-        let mut files: BTreeMap<String, (String, String)> = BTreeMap::new();
+    pub fn load(folders: &[&Path]) -> Result<Self, Vec<Diagnostic>> {
+        let mut files: BTreeMap<String, ProfileFile> = BTreeMap::new();
         for name in Shipped::iter().filter(|name| name.ends_with(".toml")) {
             if let Some(file) = Shipped::get(&name) {
                 let text = String::from_utf8_lossy(&file.data).into_owned();
-                files.insert(name.to_string(), (format!("pipelines/{name}"), text));
+                files.insert(name.to_string(), ProfileFile { path: format!("pipelines/{name}"), text });
             }
         }
-        let mut errors = Vec::new();
+        let mut problems = Vec::new();
         for folder in folders {
-            read_folder(folder, &mut files, &mut errors);
+            read_folder(folder, &mut files, &mut problems);
         }
-        let mut parsed = Vec::new();
-        for (path, text) in files.values() {
-            match Profile::parse(path, text) {
-                Ok(profile) => parsed.push((path.as_str(), profile)),
-                Err(error) => errors.push(error),
-            }
-        }
-        let mut names = BTreeSet::new();
-        for (_, profile) in &parsed {
-            if !names.insert(&profile.name) {
-                errors.push(ProfileError::SameName { name: profile.name.clone() });
+        let mut parsed: Vec<(&ProfileFile, Profile)> = Vec::new();
+        for file in files.values() {
+            match Profile::parse(&file.path, &file.text) {
+                Ok(profile) => match parsed.iter().find(|(_, other)| other.name == profile.name) {
+                    Some((other, _)) => problems.push(same_name(file, other, &profile.name)),
+                    None => parsed.push((file, profile)),
+                },
+                Err(found) => problems.extend(found),
             }
         }
         let mut profiles = Vec::new();
-        for (path, profile) in &parsed {
-            match completed(path, profile, &parsed) {
-                Ok(profile) => profiles.push(profile),
-                Err(error) => errors.push(error),
+        // What a broken file would give is not missed twice.
+        if problems.is_empty() {
+            for (file, profile) in &parsed {
+                match completed(file, profile, &parsed) {
+                    Ok(profile) => profiles.push(profile),
+                    Err(problem) => problems.push(problem),
+                }
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
+        if !problems.is_empty() {
+            return Err(problems);
         }
         profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
         Ok(Self { profiles })
@@ -80,7 +122,8 @@ impl ProfileSet {
 
     /// Every text with sample values in its holes, once: what a worker has to be able to parse.
     pub fn trial_texts(&self) -> Vec<String> {
-        let texts: BTreeSet<String> = self.profiles.iter().flat_map(Profile::texts).map(trial_text).collect();
+        let all = self.profiles.iter().flat_map(Profile::texts);
+        let texts: BTreeSet<String> = all.map(|text| trial_text(&text.text)).collect();
         texts.into_iter().collect()
     }
 
@@ -90,47 +133,16 @@ impl ProfileSet {
         &self,
         verdicts: &BTreeMap<String, Option<String>>,
     ) -> (Vec<Resolved>, BTreeMap<String, String>) {
-        let problem = |text: &str| match verdicts.get(&trial_text(text)) {
-            Some(problem) => problem.clone(),
-            None => Some("was never tried".into()),
-        };
-        let works = |text: &str| problem(text).is_none();
-        let scale_text =
-            |profile: &Profile| profile.scale.as_ref().map_or(String::new(), |scale| scale.text.clone());
+        let verdicts = Verdicts(verdicts);
         let mut resolved = Vec::new();
         let mut reasons = BTreeMap::new();
         for profile in &self.profiles {
-            let encode: BTreeMap<String, Encoder> = profile
-                .encode
-                .iter()
-                .filter_map(|(codec, encoders)| {
-                    Some((codec.clone(), encoders.iter().find(|encoder| works(&encoder.text))?.clone()))
-                })
-                .collect();
-            let scale = scale_text(profile);
-            let broken = std::iter::once(scale.as_str())
-                .chain(profile.encode.values().flatten().map(|encoder| encoder.text.as_str()))
-                .find_map(problem);
-            if !works(&scale) || encode.is_empty() {
-                reasons.insert(profile.name.clone(), broken.unwrap_or_else(|| "it has no encoder".into()));
-                continue;
+            match verdicts.resolve(profile) {
+                Ok(working) => resolved.push(working),
+                Err(reason) => {
+                    reasons.insert(profile.name.clone(), reason);
+                }
             }
-            let decode = profile
-                .decode
-                .iter()
-                .filter_map(|(codec, texts)| {
-                    Some((codec.clone(), texts.iter().find(|text| works(text))?.clone()))
-                })
-                .collect();
-            resolved.push(Resolved {
-                name: profile.name.clone(),
-                kind: profile.kind,
-                decode,
-                deinterlace: profile.filter.deinterlace.clone().filter(|text| works(text)),
-                rotate: profile.filter.rotate.clone().filter(|text| works(text)),
-                scale,
-                encode,
-            });
         }
         (resolved, reasons)
     }
@@ -156,47 +168,138 @@ impl ProfileSet {
     }
 }
 
-/// `profile` with what it inherits. One step: what is inherited from inherits nothing itself.
-fn completed(file: &str, profile: &Profile, all: &[(&str, Profile)]) -> Result<Profile, ProfileError> {
-    let mut whole = profile.clone();
-    if let Some(parent) = &profile.inherits {
-        let refused = |reason| ProfileError::Inherits { file: file.into(), parent: parent.clone(), reason };
-        let (_, found) =
-            all.iter().find(|(_, other)| other.name == *parent).ok_or(refused("there is no such profile"))?;
-        if found.kind != profile.kind {
-            return Err(refused("it is of another kind"));
+/// Of each text with sample values, why it does not parse.
+struct Verdicts<'v>(&'v BTreeMap<String, Option<String>>);
+
+impl Verdicts<'_> {
+    fn problem(&self, text: &Text) -> Option<String> {
+        match self.0.get(&trial_text(&text.text)) {
+            Some(problem) => problem.clone(),
+            None => Some("was never tried".into()),
         }
-        if found.inherits.is_some() {
-            return Err(refused("it inherits itself"));
-        }
-        whole.inherit(found);
     }
-    if whole.scale.is_none() {
-        return Err(ProfileError::NoScale { file: file.into() });
+
+    fn first<'t>(&self, texts: impl IntoIterator<Item = &'t Text>) -> Option<String> {
+        texts.into_iter().find(|text| self.problem(text).is_none()).map(|text| text.text.clone())
+    }
+
+    fn codecs(&self, decode: &BTreeMap<String, Vec<Text>>) -> BTreeMap<String, String> {
+        decode.iter().filter_map(|(codec, texts)| Some((codec.clone(), self.first(texts)?))).collect()
+    }
+
+    fn resolve(&self, profile: &Profile) -> Result<Resolved, String> {
+        let encode: BTreeMap<String, Encoding> = profile
+            .encode
+            .iter()
+            .filter_map(|(codec, encoders)| {
+                let works = encoders.iter().find(|encoder| self.problem(&encoder.text).is_none())?;
+                Some((codec.clone(), Encoding { text: works.text.text.clone(), delay: works.delay }))
+            })
+            .collect();
+        let scale = self.first(&profile.scale.text);
+        let encoders = profile.encode.values().flatten().map(|encoder| &encoder.text);
+        let broken = profile.scale.text.iter().chain(encoders).find_map(|text| self.problem(text));
+        let (Some(scale), false) = (scale, encode.is_empty()) else {
+            return Err(broken.unwrap_or_else(|| "it has no encoder".into()));
+        };
+        Ok(Resolved {
+            name: profile.name.clone(),
+            kind: profile.kind,
+            priority: profile.priority,
+            hardware: !profile.devices.is_empty(),
+            sessions: profile.limits.sessions,
+            decode: self.codecs(&profile.decode),
+            deinterlace: self.first(&profile.filter.deinterlace),
+            rotate: self.first(&profile.filter.rotate),
+            scale,
+            tone_map: self.first(&profile.scale.tone_map),
+            device: profile.device.as_ref().and_then(|device| self.device(device)),
+            encode,
+        })
+    }
+
+    /// `None` where frames would not come out of its memory: what is not done there could not be done at all.
+    fn device(&self, device: &Device) -> Option<OnDevice> {
+        Some(OnDevice {
+            memory: device.memory.text.clone(),
+            decode: self.codecs(&device.decode),
+            download: self.first(&device.download)?,
+            deinterlace: self.first(&device.deinterlace),
+            rotate: self.first(&device.rotate),
+            scale: self.first(&device.scale),
+            scale_hdr: self.first(&device.scale_hdr),
+            tone_map: self.first(&device.tone_map),
+        })
+    }
+}
+
+fn same_name(file: &ProfileFile, other: &ProfileFile, name: &str) -> Diagnostic {
+    let at = file.text.find("name").unwrap_or(0);
+    let line = file.text[at..].lines().next().map_or(0, str::len);
+    let refusal = Refusal::new(format!("{} is called `{name}` too", other.path))
+        .hint("to override a profile, give the file the same name; to add one, give it another `name`");
+    Diagnostic::new(Place::in_file(&file.path, &file.text, at..at + line), refusal)
+}
+
+/// `profile` with what it inherits, from what that inherits, and so on.
+fn completed(
+    file: &ProfileFile,
+    profile: &Profile,
+    all: &[(&ProfileFile, Profile)],
+) -> Result<Profile, Diagnostic> {
+    let place = profile.inherits_in(&file.path, &file.text);
+    let refused = |refusal: Refusal| Diagnostic::new(place.clone(), refusal);
+    let mut whole = profile.clone();
+    let mut line = vec![profile.name.as_str()];
+    let mut next = profile.inherits.as_ref();
+    while let Some(parent) = next {
+        let name = parent.text.as_str();
+        let Some((_, found)) = all.iter().find(|(_, other)| other.name == name) else {
+            let known: Vec<&str> = all.iter().map(|(_, profile)| profile.name.as_str()).collect();
+            let refusal = Refusal::new(format!("there is no profile `{name}`"));
+            return Err(refused(refusal.hint(format!("known ones are {}", known.join(", ")))));
+        };
+        if found.kind != profile.kind {
+            return Err(refused(Refusal::new(format!("`{name}` is of another kind"))));
+        }
+        if line.contains(&name) {
+            line.push(name);
+            return Err(refused(Refusal::new(format!("it inherits itself: {}", line.join(" → ")))));
+        }
+        line.push(name);
+        whole.inherit(found);
+        next = found.inherits.as_ref();
+    }
+    if whole.scale.text.is_none() {
+        return Err(refused(
+            Refusal::new("neither it nor what it inherits says how to scale")
+                .hint("write `[scale]` with a `text`, or `inherits = \"software\"`"),
+        ));
     }
     Ok(whole)
 }
 
-fn read_folder(
-    folder: &Path,
-    files: &mut BTreeMap<String, (String, String)>,
-    errors: &mut Vec<ProfileError>,
-) {
+fn read_folder(folder: &Path, files: &mut BTreeMap<String, ProfileFile>, problems: &mut Vec<Diagnostic>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
+    let mut paths: Vec<_> = entries.flatten().map(|entry| (entry.file_name(), entry.path())).collect();
+    paths.sort();
+    for (name, path) in paths {
+        let name = name.to_string_lossy().into_owned();
         if !name.ends_with(".toml") || name.starts_with('.') {
             continue;
         }
+        let shown = path.display().to_string();
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                files.insert(name, (path.display().to_string(), text));
+                files.insert(name, ProfileFile { path: shown, text });
             }
-            Err(error) => errors
-                .push(ProfileError::Toml { file: path.display().to_string(), message: error.to_string() }),
+            Err(error) => {
+                let refusal =
+                    Refusal::new(error.to_string()).hint("every user may read a profile; it is UTF-8");
+                problems.push(Diagnostic::new(Place::in_file(&shown, "", 0..0), refusal));
+            }
         }
     }
 }
@@ -210,6 +313,8 @@ fn trial_text(text: &str) -> String {
         ("bps", "128000"),
         ("level", "4"),
         ("direction", "identity"),
+        ("transfer", "pq"),
+        ("peak", "0"),
         ("channels", "2"),
         ("rate", "48000"),
     ];
@@ -219,6 +324,14 @@ fn trial_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Encoders of hardware that this machine is not to have.
+    const HARDWARE: [&str; 6] = ["nvh26", "nvav1enc", "vah26", "vaav1enc", "qsvh26", "v4l2h264enc"];
+
+    /// Nothing of [`HARDWARE`] parses, nor what has one of these in it.
+    fn on_a_processor(set: &ProfileSet, missing: &[&str]) -> BTreeMap<String, Option<String>> {
+        verdicts(set, &[&HARDWARE[..], missing].concat())
+    }
 
     fn verdicts(set: &ProfileSet, missing: &[&str]) -> BTreeMap<String, Option<String>> {
         set.trial_texts()
@@ -245,22 +358,25 @@ mod tests {
     #[test]
     fn every_working_encoder_is_in_the_chain_and_a_missing_one_gives_way_to_the_next() {
         let set = ProfileSet::load(&[]).expect("shipped profiles load");
-        let (resolved, _) = set.resolve(&verdicts(&set, &[]));
+        let (resolved, _) = set.resolve(&on_a_processor(&set, &[]));
         assert_eq!(names(&resolved, ProfileKind::Video), ["software", "openh264"]);
         assert_eq!(names(&resolved, ProfileKind::Audio), ["audio", "audio-libav"]);
-        let (resolved, reasons) = set.resolve(&verdicts(&set, &["x264enc"]));
+        let (resolved, _) = set.resolve(&verdicts(&set, &[]));
+        let all = ["nvidia", "vaapi", "quicksync", "v4l2", "software", "openh264"];
+        assert_eq!(names(&resolved, ProfileKind::Video), all);
+        let (resolved, reasons) = set.resolve(&on_a_processor(&set, &["x264enc"]));
         assert_eq!(names(&resolved, ProfileKind::Video), ["openh264"]);
         assert!(reasons["software"].contains("no element"), "{reasons:?}");
-        let (resolved, reasons) = set.resolve(&verdicts(&set, &["x264enc", "openh264enc"]));
+        let (resolved, reasons) = set.resolve(&on_a_processor(&set, &["x264enc", "openh264enc"]));
         assert!(names(&resolved, ProfileKind::Video).is_empty());
-        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert_eq!(reasons.len(), 6, "{reasons:?}");
     }
 
     #[test]
     fn what_a_profile_inherits_it_decodes_and_scales_alike_even_where_the_other_cannot_encode() {
         let set = ProfileSet::load(&[]).expect("shipped profiles load");
-        let (all, _) = set.resolve(&verdicts(&set, &[]));
-        let (alone, _) = set.resolve(&verdicts(&set, &["x264enc", "avdec_h264"]));
+        let (all, _) = set.resolve(&on_a_processor(&set, &[]));
+        let (alone, _) = set.resolve(&on_a_processor(&set, &["x264enc", "avdec_h264"]));
         let of = |resolved: &[Resolved], name: &str| {
             resolved.iter().find(|profile| profile.name == name).expect("it works").clone()
         };
@@ -275,7 +391,7 @@ mod tests {
     fn the_owner_names_one_profile_for_pictures_and_hears_which_there_are() {
         let set = ProfileSet::load(&[]).expect("shipped profiles load");
         let choose = |name: &str, missing: &[&str]| {
-            let (resolved, reasons) = set.resolve(&verdicts(&set, missing));
+            let (resolved, reasons) = set.resolve(&on_a_processor(&set, missing));
             set.chosen(name, resolved, &reasons)
         };
         let chosen = choose("openh264", &[]).expect("it works");
@@ -283,7 +399,10 @@ mod tests {
         assert_eq!(names(&chosen, ProfileKind::Audio), ["audio", "audio-libav"]);
         for unknown in ["nvidai", "audio"] {
             let error = choose(unknown, &[]).expect_err("no profile for pictures");
-            assert!(error.ends_with("known ones are software, openh264"), "{error}");
+            assert!(
+                error.ends_with("known ones are nvidia, vaapi, quicksync, v4l2, software, openh264"),
+                "{error}"
+            );
         }
         assert!(choose("software", &["x264enc"]).expect_err("missing").contains("no element"));
     }
@@ -293,9 +412,9 @@ mod tests {
         let shipped = Shipped::get("openh264.toml").expect("shipped").data;
         let text = String::from_utf8_lossy(&shipped).replace("name = \"openh264\"", "name = \"odd\"");
         for (parent, expected) in [
-            ("inherits = \"softwear\"", "there is no such profile"),
-            ("inherits = \"audio\"", "it is of another kind"),
-            ("inherits = \"openh264\"", "it inherits itself"),
+            ("inherits = \"softwear\"", "there is no profile `softwear`"),
+            ("inherits = \"audio\"", "`audio` is of another kind"),
+            ("inherits = \"odd\"", "it inherits itself: odd → odd"),
             ("", "how to scale"),
         ] {
             let folder = tempfile::tempdir().expect("a folder");
@@ -314,11 +433,11 @@ mod tests {
         let text = String::from_utf8_lossy(&text).replace("superfast", "veryslow");
         std::fs::write(folder.path().join("software.toml"), &text).expect("written");
         let other =
-            text.replace("name = \"software\"", "name = \"odd\"").replace("priority = 0", "priority = 9");
+            text.replace("name = \"software\"", "name = \"odd\"").replace("priority = 0", "priority = 900");
         std::fs::write(folder.path().join("odd.toml"), other).expect("written");
         let set = ProfileSet::load(&[folder.path()]).expect("profiles load");
         assert_eq!(set.profiles()[0].name, "odd");
         let software = set.profiles().iter().find(|profile| profile.name == "software").expect("software");
-        assert!(software.encode["h264"][0].text.contains("veryslow"));
+        assert!(software.encode["h264"][0].text.text.contains("veryslow"));
     }
 }

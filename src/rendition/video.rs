@@ -252,8 +252,8 @@ fn source_colour(track: &VideoTrack) -> Colour {
 fn sdr_colour(track: &VideoTrack) -> Colour {
     let colour = source_colour(track);
     match (colour.primaries, colour.matrix) {
-        (5 | 6, 5 | 6) => Colour { full_range: false, hdr: None, ..colour },
-        _ => Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None },
+        (5 | 6, 5 | 6) => Colour { full_range: false, hdr: None, peak: None, ..colour },
+        _ => Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None, peak: None },
     }
 }
 

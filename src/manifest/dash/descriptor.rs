@@ -91,7 +91,7 @@ mod tests {
 
     fn hdr(hdr: Option<Hdr>) -> String {
         let mut document = Document::new(Vec::new());
-        let colour = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false, hdr };
+        let colour = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false, hdr, peak: None };
         high_dynamic_range(&mut document, &colour).expect("memory");
         String::from_utf8(document.into_inner()).expect("text")
     }

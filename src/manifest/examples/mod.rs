@@ -69,7 +69,8 @@ pub fn images(duration_ns: Nanos) -> ImageRendition {
 
 /// HEVC with HDR10, nothing but the copy, Opus sound with an AAC form beside it.
 pub fn hdr_copy() -> Presentation {
-    let colour = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false, hdr: Some(Hdr::Pq) };
+    let colour =
+        Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false, hdr: Some(Hdr::Pq), peak: None };
     let form = VideoForm { codec: "h265".into(), width: 3840, height: 2160, colour, ..picture() };
     let video = vec![copy("hvc1.2.4.L153.B0", &[0, 4_004, 8_008], 14_014, form)];
     let audio = vec![copied_audio(0, "opus", 2, "Original", None), encoded_audio(0, "Original", None, false)];

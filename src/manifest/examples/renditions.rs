@@ -20,7 +20,7 @@ pub fn picture() -> VideoForm {
         sample_aspect: (1, 1),
         frame_rate: FILM,
         constant_rate: true,
-        colour: Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None },
+        colour: Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None, peak: None },
         kbps: 0,
     }
 }

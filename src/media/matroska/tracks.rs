@@ -210,11 +210,25 @@ mod tests {
             (vec![], Colour::default()),
             (
                 vec![unsigned(PRIMARIES, 9), unsigned(TRANSFER, 16), unsigned(MATRIX, 9), unsigned(RANGE, 1)],
-                Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false, hdr: Some(Hdr::Pq) },
+                Colour {
+                    primaries: 9,
+                    transfer: 16,
+                    matrix: 9,
+                    full_range: false,
+                    hdr: Some(Hdr::Pq),
+                    peak: None,
+                },
             ),
             (
                 vec![unsigned(TRANSFER, 18), unsigned(RANGE, 2), unsigned(MATRIX, 300)],
-                Colour { primaries: 2, transfer: 18, matrix: 2, full_range: true, hdr: Some(Hdr::Hlg) },
+                Colour {
+                    primaries: 2,
+                    transfer: 18,
+                    matrix: 2,
+                    full_range: true,
+                    hdr: Some(Hdr::Hlg),
+                    peak: None,
+                },
             ),
         ] {
             let video = element(VIDEO, &[&element(COLOUR, &[&parts.concat()])]);

@@ -209,8 +209,9 @@ fn names_flags_and_kinds_are_told() {
 
 #[test]
 fn colour_is_read_from_the_sample_entry() {
-    let pq = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: true, hdr: Some(Hdr::Pq) };
-    let sd = Colour { primaries: 6, transfer: 1, matrix: 6, full_range: false, hdr: None };
+    let pq =
+        Colour { primaries: 9, transfer: 16, matrix: 9, full_range: true, hdr: Some(Hdr::Pq), peak: None };
+    let sd = Colour { primaries: 6, transfer: 1, matrix: 6, full_range: false, hdr: None, peak: None };
     for (entry, expected) in [
         (boxed(b"colr", &[b"nclx", &[0, 9, 0, 16, 0, 9, 0x80]]), Some(pq)),
         (boxed(b"colr", &[b"nclc", &[0, 6, 0, 1, 0, 6]]), Some(sd)),

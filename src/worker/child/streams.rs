@@ -129,7 +129,21 @@ pub fn colour(structure: &gst::StructureRef) -> Colour {
         matrix: colorimetry.matrix().to_iso() as u8,
         full_range: colorimetry.range() == gst_video::VideoColorRange::Range0_255,
         hdr: hdr(transfer),
+        peak: peak(structure),
     }
+}
+
+/// From `content-light-level` (maximum and average) or `mastering-display-info` (three primaries, white point, brightest
+/// and darkest light in 0.0001 cd/m²), as GStreamer spells them.
+fn peak(structure: &gst::StructureRef) -> Option<u32> {
+    let numbers = |field: &str| {
+        let text = structure.get::<String>(field).ok()?;
+        text.split(':').map(|number| number.parse::<u64>().ok()).collect::<Option<Vec<u64>>>()
+    };
+    let content = numbers("content-light-level").and_then(|light| light.first().copied());
+    let mastered = || numbers("mastering-display-info").and_then(|info| Some(info.get(8)? / 10_000));
+    let known = |peak: &u64| (1..=10_000).contains(peak);
+    content.filter(known).or_else(|| mastered().filter(known)).and_then(|peak| u32::try_from(peak).ok())
 }
 
 pub fn hdr(transfer: u8) -> Option<Hdr> {
