@@ -41,7 +41,8 @@ struct State {
 impl Decoder {
     pub fn new(input: &Input, file: Arc<SourceBytes>, text: &str) -> Result<Self, Failure> {
         let (pipeline, demuxer) = demux::open_track(input, file.clone())?;
-        let decode = bin(&pipeline, &format!("{QUEUE} ! {text}"), true)?;
+        // A text may end in caps, which need something to follow.
+        let decode = bin(&pipeline, &format!("{QUEUE} ! {text} ! identity silent=true"), true)?;
         let tee = gst::ElementFactory::make("tee")
             .property("allow-not-linked", true)
             .build()
