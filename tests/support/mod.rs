@@ -15,7 +15,7 @@ use millrace::media::{IndexSource, MediaInfo};
 use millrace::pipeline::{ProfileSet, Resolved};
 use millrace::rendition::{self, Ladder, LadderRung, PlanSettings, Presentation, Rendition};
 use millrace::timeline::{CutTargets, SegmentIndex};
-use millrace::worker::protocol::{Input, Report, Request};
+use millrace::worker::protocol::{HeadSpec, Input, Report, Request};
 use millrace::worker::{Source, WorkerPool};
 use mp4_atom::{Header, ReadAtom, ReadFrom};
 use tokio::runtime::Runtime;
@@ -240,8 +240,18 @@ async fn run(
     let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
     let (spec, _) = spec::head_spec(&film.info, rendition, profiles(), attempt, stretch)
         .ok_or("no profile can make it")?;
+    made(&POOL, film, rendition, spec).await
+}
+
+/// What a worker of this pool makes of a film that is told to make some of a rendition.
+pub async fn made(
+    pool: &WorkerPool,
+    film: &Film,
+    rendition: &Rendition,
+    spec: HeadSpec,
+) -> Result<Made, String> {
     let mut entry = spec::known_entry(&film.info, rendition);
-    let mut worker = POOL.take().await.map_err(|error| error.to_string())?;
+    let mut worker = pool.take().await.map_err(|error| error.to_string())?;
     let request = Request::Head(Box::new(spec));
     worker.send(&request, Some(&film.file)).await.map_err(|error| error.to_string())?;
     let mut fragments = Vec::new();
