@@ -167,7 +167,7 @@ fn a_profile_whose_hardware_is_not_there_is_left_out_with_the_reason() {
     }
 }
 
-/// Six seconds each: two segments.
+/// Six seconds each: some segments.
 fn source(name: &'static str) -> Arc<Film> {
     const PICTURE: &str = "-f lavfi -i testsrc2=s=320x180:r=25:d=6";
     const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50";
@@ -358,6 +358,30 @@ fn films_of_every_codec_are_decoded_on_hardware_that_can() {
 fn turned_and_stretched_pictures_and_those_of_high_dynamic_range_pass_through_every_profile() {
     for name in ["turned.mp4", "wide.mkv", "pq.mkv", "hlg.mkv"] {
         every_way(&NEW, &source(name), &["h264"], &[0]);
+    }
+}
+
+#[test]
+fn renditions_share_the_frames_of_one_decoder_on_the_hardware() {
+    let film = source("h264.mp4");
+    let mut smaller = rendition(&film, "h264");
+    if let RenditionMedia::Video(form) = &mut smaller.media {
+        (form.width, form.height) = (240, 136);
+    }
+    for profile in HARDWARE {
+        let job = NEW.job(profile);
+        // The decoder waits in front of that segment.
+        let beside = ways(&film, &smaller, NEW.profile(profile), 3).swap_remove(0);
+        let ends = RUNTIME.block_on(async {
+            let mut first = job.begin().await;
+            let mut second = first.join(&beside).await.expect("it takes what is sent");
+            go_on(&mut first, WHOLE).await;
+            tokio::join!(outcome(&mut first), outcome(&mut second))
+        });
+        for (fragments, end) in [ends.0, ends.1] {
+            assert!(matches!(end, Ok(Report::End { early: false })), "{profile}: {end:?}");
+            assert!(fragments > 0, "{profile}");
+        }
     }
 }
 

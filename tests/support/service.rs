@@ -23,6 +23,8 @@ const REGISTRY: &str = "gstreamer-registry.bin";
 pub struct Setup {
     folder: tempfile::TempDir,
     settings: Vec<(String, String)>,
+    /// Variables besides, as of stand-ins for hardware.
+    pub environment: Vec<(&'static str, PathBuf)>,
     /// A shell line that makes the folder of the cache what it shall be, in a mount namespace of the service.
     pub cache: Option<String>,
 }
@@ -43,7 +45,7 @@ impl Setup {
         for name in ["films", "state", "cache"] {
             fs::create_dir(folder.path().join(name)).expect("a folder in it");
         }
-        Self { folder, settings: Vec::new(), cache: None }
+        Self { folder, settings: Vec::new(), environment: Vec::new(), cache: None }
     }
 
     /// A variable without its `MILLRACE_`.
@@ -98,6 +100,7 @@ impl Setup {
             .arg("--cache-dir")
             .arg(at("cache"))
             .envs(self.settings.clone())
+            .envs(self.environment.clone())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
