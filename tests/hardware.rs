@@ -14,13 +14,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use millrace::encoder::spec::{self, Stretch};
-use millrace::pipeline::{OnDevice, ProfileSet, Resolved, VideoGraph, profile};
+use millrace::encoder::spec::{self, Stretch, Way};
+use millrace::pipeline::{self, OnDevice, ProfileSet, Resolved, VideoGraph, profile};
 use millrace::rendition::{Rendition, RenditionMedia};
 use millrace::timeline::SegmentIndex;
-use millrace::worker::protocol::{
-    EncodeVideo, Failure, FailureKind, HeadSpec, HeadWork, Report, Request, Trial,
-};
+use millrace::worker::protocol::{Failure, FailureKind, HeadSpec, Report, Request, Trial};
 use millrace::worker::{Death, Worker, WorkerError, WorkerPool};
 use process::{alive, until};
 use stand_ins::orders::{Api, Fault, Orders};
@@ -212,22 +210,18 @@ fn rendition(film: &Film, codec: &str) -> Rendition {
 /// How a profile makes it from segment `start` on, way by way: as it is, and with frames that can be drawn on.
 fn ways(film: &Film, rendition: &Rendition, profile: &Resolved, start: u32) -> Vec<HeadSpec> {
     let stretch = Stretch { start: SegmentIndex(start), ..Stretch::whole(rendition) };
-    let planned = spec::head_spec(&film.info, rendition, std::slice::from_ref(profile), 0, stretch);
-    let (planned, _) = planned.unwrap_or_else(|| panic!("{} cannot make it", profile.name));
-    let HeadWork::EncodeVideo(work) = &planned.work else { panic!("{planned:?}") };
     let form = rendition.video().expect("video");
     let mut all: Vec<VideoGraph> = Vec::new();
     for to_draw_on in [false, true] {
-        let graphs = VideoGraph::all(profile, &film.info.video[0], form, to_draw_on);
+        let profiles = std::slice::from_ref(profile);
+        let graphs = pipeline::video_graphs(profiles, &film.info.video[0], form, to_draw_on);
         // The processor's frames can be drawn on anyway.
         let others: Vec<VideoGraph> = graphs.into_iter().filter(|graph| !all.contains(graph)).collect();
         all.extend(others);
     }
-    let way = |VideoGraph { decode, scale, encode, .. }| HeadSpec {
-        work: HeadWork::EncodeVideo(EncodeVideo { decode, scale, encode, ..work.clone() }),
-        ..planned.clone()
-    };
-    all.into_iter().map(way).collect()
+    assert!(!all.is_empty(), "{} cannot make it", profile.name);
+    let spec = |graph| spec::head_spec(&film.info, rendition, &Way::Video(graph), stretch);
+    all.into_iter().map(|graph| spec(graph).expect("it is a way to make it")).collect()
 }
 
 /// What is wrong with what a head made of a film with these pictures; nothing where it is as promised.
@@ -450,7 +444,7 @@ fn failure(outcome: Result<Report, WorkerError>) -> Failure {
 fn a_refused_session_fails_before_anything_is_made() {
     const BUSY: &str = "Could not open device '/dev/video11' for reading and writing.";
     const BY_CAPS: &str = "Could not encode stream.";
-    let (encoder, undecodable) = (FailureKind::Encoder, FailureKind::Undecodable);
+    let encoder = FailureKind::Encoder;
     for (machine, refusals) in [
         (
             Machine::new(Api::V1_26),
@@ -458,7 +452,7 @@ fn a_refused_session_fails_before_anything_is_made() {
                 ("nvidia", "nvh264enc", ("nvh264enc", encoder, BY_CAPS)),
                 ("quicksync", "qsvh264enc", ("qsvh264enc", encoder, BY_CAPS)),
                 // It says nothing itself, and the source of the frames does.
-                ("vaapi", "vah264enc", ("appsrc", undecodable, "Internal data stream error.")),
+                ("vaapi", "vah264enc", ("appsrc", encoder, "Internal data stream error.")),
                 ("v4l2", "v4l2h264enc", ("v4l2h264enc", encoder, BUSY)),
             ],
         ),

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace::encoder::head::{self, HeadEvent, HeadId, HeadTask, Order, Stall};
-use millrace::encoder::spec::{self, Stretch};
+use millrace::encoder::spec::Stretch;
 use millrace::timeline::SegmentIndex;
 use millrace::worker::protocol::{HeadSpec, Report, Request};
 use millrace::worker::sandbox::SandboxReport;
 use millrace::worker::{Launch, WorkerError, WorkerPool};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
-use support::{Film, RUNTIME, film, profiles};
+use support::{Film, RUNTIME, film, head_spec};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
@@ -38,8 +38,7 @@ fn sample(name: &'static str) -> Arc<Film> {
 fn first_head(film: &Film, until: u32) -> HeadSpec {
     let rendition = film.plan.renditions().find(|rendition| !rendition.copied).expect("an encoded one");
     let stretch = Stretch { until: SegmentIndex(until), ..Stretch::whole(rendition) };
-    let planned = spec::head_spec(&film.info, rendition, profiles(), 0, stretch);
-    planned.expect("a profile makes it").0
+    head_spec(film, rendition, 0, stretch)
 }
 
 /// `millrace doctor --json`, run the way `prepare` says.

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace::encoder::head::{HeadEvent, HeadId, HeadTask, Order, Stall, drive};
-use millrace::encoder::spec::{self, Stretch};
+use millrace::encoder::spec::Stretch;
 use millrace::library::BoxFuture;
 use millrace::rendition::Rendition;
 use millrace::timeline::SegmentIndex;
 use millrace::worker::protocol::{FailureKind, HeadWork, Report, Request};
 use millrace::worker::source::{MAX_READ_BYTES, MAX_READS, READ_DEADLINE};
 use millrace::worker::{Launch, ReadRemote, Source, Worker, WorkerError, WorkerPool, WorkerProber};
-use support::{Film, POOL, RUNTIME, film, profiles};
+use support::{Film, POOL, RUNTIME, film, head_spec};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Longer than anything here takes on a slow machine.
@@ -97,8 +97,7 @@ fn sample(name: &'static str) -> Arc<Film> {
 
 fn head(film: &Film, rendition: &Rendition, start: u32, until: u32) -> Request {
     let stretch = Stretch { start: SegmentIndex(start), first_part: 0, until: SegmentIndex(until) };
-    let planned = spec::head_spec(&film.info, rendition, profiles(), 0, stretch);
-    let mut spec = planned.expect("a profile makes it").0;
+    let mut spec = head_spec(film, rendition, 0, stretch);
     if let HeadWork::EncodeVideo(work) = &mut spec.work {
         // With several threads it makes other bytes every time.
         work.encode = work.encode.replace("x264enc", "x264enc threads=1");

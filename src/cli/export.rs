@@ -114,7 +114,11 @@ impl Made {
         profiles: &[Resolved],
     ) -> Result<Self, Trouble> {
         let count = rendition.cuts.segment_count();
-        let planned = spec::head_spec(&local.info, rendition, profiles, 0, spec::Stretch::whole(rendition));
+        let way = spec::ways(&local.info, rendition, profiles).into_iter().next();
+        let stretch = spec::Stretch::whole(rendition);
+        let planned = way.and_then(|way| {
+            Some((spec::head_spec(&local.info, rendition, &way, stretch)?, way.profile().to_owned()))
+        });
         let (spec, profile) =
             planned.ok_or_else(|| Trouble(format!("no profile can make {}", rendition.id)))?;
         let mut worker = pool.take().await.map_err(|error| Trouble(error.to_string()))?;

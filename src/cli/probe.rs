@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::local::{self, Trouble};
 use super::say::say;
-use crate::encoder::spec;
+use crate::encoder::{Choices, Decision, Tried};
 use crate::media::MediaInfo;
-use crate::pipeline::Resolved;
 use crate::rendition::{Presentation, Rendition, RenditionMedia};
 use crate::timeline::{Nanos, nanos_from_ticks};
 use crate::worker::WorkerPool;
@@ -29,11 +28,13 @@ pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
     let profiles = local::profiles(&pool).await?.working;
     let local = local::probe(&pool, &arguments.file).await?;
     let presentation = local::plan(&local, &profiles);
+    let choices = Choices::default();
+    choices.set_profiles(profiles);
     if arguments.json {
         let renditions: Vec<serde_json::Value> = presentation
             .iter()
             .flat_map(Presentation::renditions)
-            .map(|r| rendition_json(&local.info, r, &profiles))
+            .map(|r| rendition_json(&local.info, r, &choices))
             .collect();
         let report = json!({
             "media": &*local.info,
@@ -49,21 +50,28 @@ pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
         let index = &local.index;
         say!("index      {:?}, {} keyframes", index.source, index.keyframes.len());
         match &presentation {
-            Ok(presentation) => print_plan(&local.info, presentation, &profiles),
+            Ok(presentation) => print_plan(&local.info, presentation, &choices),
             Err(error) => say!("unplayable {error}"),
         }
     }
     Ok(if presentation.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn rendition_json(info: &MediaInfo, rendition: &Rendition, profiles: &[Resolved]) -> serde_json::Value {
+/// The profile that would make a rendition, and why that one.
+fn decision(info: &MediaInfo, rendition: &Rendition, choices: &Choices) -> Decision {
+    let next = choices.next(info, rendition, &Tried::default());
+    next.map_or_else(Decision::none, |(way, reason)| Decision::new(&way, reason))
+}
+
+fn rendition_json(info: &MediaInfo, rendition: &Rendition, choices: &Choices) -> serde_json::Value {
     let cuts = &rendition.cuts;
-    let planned = spec::head_spec(info, rendition, profiles, 0, spec::Stretch::whole(rendition));
+    let Decision { profile, reason } = decision(info, rendition, choices);
     json!({
         "id": rendition.id,
         "track": rendition.track,
         "copied": rendition.copied,
-        "profile": planned.map(|(_, profile)| profile),
+        "profile": profile,
+        "reason": reason,
         "codec_string": rendition.codec_string,
         "bandwidth": rendition.bandwidth.peak,
         "average_bandwidth": rendition.bandwidth.average,
@@ -129,10 +137,10 @@ fn print_facts(info: &MediaInfo) {
     info.damage.iter().for_each(|damage| say!("damage     {damage}"));
 }
 
-fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolved]) {
+fn print_plan(info: &MediaInfo, presentation: &Presentation, choices: &Choices) {
     for rendition in presentation.listed() {
-        let planned = spec::head_spec(info, rendition, profiles, 0, spec::Stretch::whole(rendition));
-        let profile = planned.map_or_else(|| "no profile".into(), |(_, profile)| profile);
+        let Decision { profile, reason } = decision(info, rendition, choices);
+        let profile = profile.as_deref().unwrap_or("no profile");
         let what = match &rendition.media {
             RenditionMedia::Video(form) => format!("{}x{}", form.width, form.height),
             RenditionMedia::Audio(form) => format!("{} ch, {}", form.channels, form.label),
@@ -140,7 +148,7 @@ fn print_plan(info: &MediaInfo, presentation: &Presentation, profiles: &[Resolve
         let cuts = &rendition.cuts;
         let longest = nanos_from_ticks(cuts.longest_ticks(), cuts.timescale);
         say!(
-            "{:10} {profile:10} {} {what} {} kbit/s, {} segments up to {:.3} s",
+            "{:10} {profile:10} {} {what} {} kbit/s, {} segments up to {:.3} s; {reason}",
             rendition.id.kind(),
             rendition.codec_string,
             rendition.bandwidth.average / 1000,

@@ -84,7 +84,7 @@ async fn draw(
     sheet: u32,
 ) -> Result<Bytes, StreamError> {
     let mut failed = StreamError::Undecodable(format!("{}: no profile decodes its picture", record.name));
-    let profiles = shared.profiles();
+    let profiles = shared.choices.profiles();
     for spec in profiles.iter().filter_map(|profile| spec(profile, info, images, sheet)) {
         let opened = shared.open(record.clone()).await.map_err(StreamError::Offline)?;
         match work(shared, &Source::from(opened), spec).await {

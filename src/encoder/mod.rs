@@ -2,6 +2,8 @@
 //! waits for it; nobody's request cancels another's.
 
 mod actor;
+mod bench;
+mod choice;
 mod error;
 pub mod head;
 mod images;
@@ -14,6 +16,8 @@ pub mod telemetry;
 mod text;
 mod types;
 
+pub use bench::Resting;
+pub use choice::{Choices, Decision, HardwareStatus, SessionStatus, Tried};
 pub use error::StreamError;
 pub use service::{EncodeSettings, EncoderStatus, Encoders};
 pub use types::{

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::actor::{self, Command, Handle};
+use super::choice::{Choices, Decision, HardwareStatus, Tried};
 use super::error::StreamError;
 use super::images::Images;
 use super::room::Room;
@@ -87,7 +88,7 @@ pub struct Shared {
     texts: Texts,
     images: Images,
     catalogue: Catalogue,
-    profiles: RwLock<Arc<Vec<Resolved>>>,
+    pub(super) choices: Choices,
     /// Files being opened.
     opening: Arc<Semaphore>,
     files: Mutex<HashMap<FileId, Arc<FileEncoder>>>,
@@ -131,10 +132,6 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(15);
 const MAX_OPENING: usize = 32;
 
 impl Shared {
-    pub(super) fn profiles(&self) -> Arc<Vec<Resolved>> {
-        self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Opens the file for a head; the error is for the log and the client.
     pub(super) async fn open(&self, record: FileRecord) -> Result<File, String> {
         let (libraries, asked) = (self.libraries.clone(), record.clone());
@@ -176,7 +173,7 @@ impl Encoders {
         let room = Room::new(settings.max_heads);
         let opening = Arc::new(Semaphore::new(MAX_OPENING));
         let telemetry = Arc::<Telemetry>::default();
-        let (profiles, files, texts) = (RwLock::default(), Mutex::default(), Texts::default());
+        let (choices, files, texts) = (Choices::default(), Mutex::default(), Texts::default());
         let store = Arc::new(store);
         let cooling = store.clone();
         tokio::spawn(async move { cooling.keep_cool().await });
@@ -190,7 +187,7 @@ impl Encoders {
             texts,
             images: Images::default(),
             catalogue,
-            profiles,
+            choices,
             opening,
             files,
         };
@@ -199,7 +196,23 @@ impl Encoders {
 
     /// What of the profiles works on this machine, in order of preference.
     pub fn set_profiles(&self, profiles: Vec<Resolved>) {
-        *self.shared.profiles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(profiles);
+        self.shared.choices.set_profiles(profiles);
+    }
+
+    /// Of each rendition that is listed the profile that would make it now, and why that one.
+    pub fn decisions(&self, presentation: &Presentation) -> Vec<Decision> {
+        let (choices, info) = (&self.shared.choices, &presentation.info);
+        let decision = |rendition: &Arc<Rendition>| {
+            let next = choices.next(info, rendition, &Tried::default());
+            next.map_or_else(Decision::none, |(way, reason)| Decision::new(&way, reason))
+        };
+        presentation.listed().map(decision).collect()
+    }
+
+    /// How things are with hardware.
+    pub fn hardware(&self) -> HardwareStatus {
+        let choices = &self.shared.choices;
+        HardwareStatus { resting: choices.resting(), sessions: choices.sessions() }
     }
 
     /// The renditions of a file, probing it first if nobody has.
@@ -520,7 +533,7 @@ impl Encoders {
     fn plan(&self, record: &FileRecord, index: &KeyframeIndex) -> Result<Presentation, StreamError> {
         let info =
             record.media.clone().ok_or_else(|| StreamError::Internal("a ready file has no facts".into()))?;
-        let profiles = self.shared.profiles();
+        let profiles = self.shared.choices.profiles();
         let decodes = |codec: &str| profiles.iter().any(|profile| profile.decodes(codec));
         let settings = PlanSettings {
             targets: self.shared.settings.targets,

@@ -14,8 +14,8 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, Encoders, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader, StartOptions, Started,
-    StopReport, StreamError, TextSpan, Whole,
+    Decision, EncoderStatus, Encoders, HardwareStatus, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader,
+    StartOptions, Started, StopReport, StreamError, TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
@@ -68,6 +68,9 @@ pub trait Streams: Send + Sync + 'static {
     fn live(&self) -> Vec<(FileId, LiveStatus)>;
     fn live_edge(&self, file: FileId) -> BoxFuture<'_, Result<LiveWatch, StreamError>>;
     fn watch_live<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<(), StreamError>>;
+    /// Of each rendition that is listed, who would make it now.
+    fn decisions(&self, presentation: &Presentation) -> Vec<Decision>;
+    fn hardware(&self) -> HardwareStatus;
     fn status(&self) -> EncoderStatus;
     fn telemetry(&self) -> &Telemetry;
 }
@@ -146,6 +149,14 @@ impl Streams for Encoders {
 
     fn watch_live<'a>(&'a self, file: FileId, rendition: &'a str) -> BoxFuture<'a, Result<(), StreamError>> {
         Box::pin(self.watch_live(file, rendition))
+    }
+
+    fn decisions(&self, presentation: &Presentation) -> Vec<Decision> {
+        self.decisions(presentation)
+    }
+
+    fn hardware(&self) -> HardwareStatus {
+        self.hardware()
     }
 
     fn status(&self) -> EncoderStatus {

@@ -8,7 +8,10 @@ use crate::rendition::{AudioForm, VideoForm, encoder_level};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoGraph {
+    /// The profile that encodes; behind the one whose device decodes, where that is another: `nvidia+software`.
     pub profile: String,
+    /// The profile of the device that has a part in it.
+    pub device: Option<String>,
     /// The same for every rendition of a track.
     pub decode: String,
     pub scale: String,
@@ -59,7 +62,7 @@ pub struct AudioGraph {
 /// From the coded stream to raw pictures of this size in the system's memory, as a viewer sees them; `None` when the
 /// profile lacks the decoder.
 pub fn pictures(profile: &Resolved, track: &VideoTrack, size: (u32, u32)) -> Option<String> {
-    let stages = Stages::new(profile, track, size, false, false)?;
+    let stages = Stages::new(profile, None, track, size, false)?;
     Some(format!("{} ! {}", stages.decode, stages.scale))
 }
 
@@ -73,17 +76,18 @@ struct Stages {
 }
 
 impl Stages {
-    /// With the decoder of the device or the processor's; with `to_draw_on`, frames come out in the system's memory.
-    /// `None` when the profile lacks what the picture needs.
+    /// With the decoder of the device or the processor's; what the device cannot do is `profile`'s business. With `stays`,
+    /// frames may stay in the device's memory, else they come out in the system's. `None` where somebody lacks what the
+    /// picture needs.
     fn new(
         profile: &Resolved,
+        device: Option<&OnDevice>,
         track: &VideoTrack,
         (width, height): (u32, u32),
-        on_device: bool,
-        to_draw_on: bool,
+        stays: bool,
     ) -> Option<Self> {
         // Where frames are; of a device, what is done there.
-        let mut device = if on_device { Some(profile.device.as_ref()?) } else { None };
+        let mut at = device;
         let mut decode: Vec<&str> = match device {
             Some(device) => vec![device.decode.get(&track.codec)?, &device.memory],
             None => vec![profile.decode.get(&track.codec)?],
@@ -93,33 +97,29 @@ impl Stages {
             (track.rotation != 0, device.and_then(|device| device.rotate.as_ref()), &profile.rotate),
         ];
         for (_, there, here) in filters.into_iter().filter(|(needed, ..)| *needed) {
-            match (device, there) {
+            match (at, there) {
                 (Some(_), Some(filter)) => decode.push(filter),
                 (Some(OnDevice { download, .. }), None) => {
                     decode.push(download);
-                    device = None;
+                    at = None;
                     decode.push(here.as_ref()?);
                 }
                 (None, _) => decode.push(here.as_ref()?),
             }
         }
-        let mut scale: Vec<&str> = Vec::new();
         let hdr = track.colour.hdr;
-        let there = device.filter(|_| !to_draw_on).and_then(|device| match hdr {
-            None => device.scale.as_ref(),
-            Some(Hdr::Pq) => device.tone_map.as_ref(),
-            Some(Hdr::Hlg) => None,
-        });
-        match (device, there) {
-            (Some(_), Some(whole)) => scale.push(whole),
-            _ => {
-                if let Some(device) = device {
-                    scale.extend(device.scale_hdr.as_deref().filter(|_| hdr.is_some()));
-                    scale.push(&device.download);
-                }
-                scale.extend(profile.tone_map.as_deref().filter(|_| hdr.is_some()));
-                scale.push(&profile.scale);
-            }
+        // With the tones of a usual screen, or as they are; the size is right.
+        let (scaled, mapped) = match (at, hdr) {
+            (None, _) => (None, false),
+            (Some(device), Some(Hdr::Pq)) if device.tone_map.is_some() => (device.tone_map.as_deref(), true),
+            (Some(device), Some(_)) => (device.scale_hdr.as_deref(), false),
+            (Some(device), None) => (device.scale.as_deref(), true),
+        };
+        let mut scale: Vec<&str> = scaled.into_iter().collect();
+        if !(scaled.is_some() && mapped && stays) {
+            scale.extend(at.map(|device| device.download.as_str()));
+            scale.extend(profile.tone_map.as_deref().filter(|_| hdr.is_some() && !mapped));
+            scale.push(&profile.scale);
         }
         let direction = match track.rotation {
             90 => "90r",
@@ -138,26 +138,39 @@ impl Stages {
         Some(Self {
             decode: fill(&decode.join(" ! "), &values),
             scale: fill(&scale.join(" ! "), &values),
-            scales_on_device: there.is_some(),
+            scales_on_device: scaled.is_some(),
         })
     }
 }
 
-impl VideoGraph {
-    /// Every way in which a profile makes a form of a track, the best one first: with the decoder of its device, then with
-    /// the processor's. With `to_draw_on`, frames are in the system's memory in front of the encoder.
-    pub fn all(profile: &Resolved, track: &VideoTrack, form: &VideoForm, to_draw_on: bool) -> Vec<Self> {
-        let ways = [true, false].into_iter();
-        ways.filter_map(|on_device| Self::new(profile, track, form, on_device, to_draw_on)).collect()
+/// Who does what: the profile that encodes, and the one whose device decodes, if one does.
+#[derive(Clone, Copy)]
+struct Hands<'p> {
+    encodes: &'p Resolved,
+    decodes: Option<&'p Resolved>,
+}
+
+impl Hands<'_> {
+    /// The best comes first: all of it on one device; what is most work, encoding; decoding; nothing.
+    fn rank(self) -> u8 {
+        match (self.encodes.hardware, self.decodes.is_some()) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, true) => 2,
+            (false, false) => 3,
+        }
     }
 
-    fn new(
-        profile: &Resolved,
-        track: &VideoTrack,
-        form: &VideoForm,
-        on_device: bool,
-        to_draw_on: bool,
-    ) -> Option<Self> {
+    /// `None` where somebody lacks what it takes. With `to_draw_on`, frames are in the system's memory in front of the
+    /// encoder.
+    fn graph(self, track: &VideoTrack, form: &VideoForm, to_draw_on: bool) -> Option<VideoGraph> {
+        let Self { encodes, decodes } = self;
+        let device = match decodes {
+            Some(profile) => Some(profile.device.as_ref()?),
+            None => None,
+        };
+        let same = decodes.is_some_and(|profile| profile.name == encodes.name);
+        let stages = Stages::new(encodes, device, track, (form.width, form.height), same && !to_draw_on)?;
         let values = [
             ("width", form.width.to_string()),
             ("height", form.height.to_string()),
@@ -165,34 +178,45 @@ impl VideoGraph {
             ("bps", (u64::from(form.kbps) * 1000).to_string()),
             ("level", encoder_level(form)),
         ];
-        let stages = Stages::new(profile, track, (form.width, form.height), on_device, to_draw_on)?;
-        Some(Self {
-            profile: profile.name.clone(),
+        Some(VideoGraph {
+            profile: match decodes.filter(|_| !same) {
+                Some(decodes) => format!("{}+{}", decodes.name, encodes.name),
+                None => encodes.name.clone(),
+            },
+            device: decodes.or(Some(encodes).filter(|profile| profile.hardware)).map(|p| p.name.clone()),
             decode: stages.decode,
             scale: stages.scale,
-            encode: fill(&profile.encode.get(&form.codec)?.text, &values),
+            encode: fill(&encodes.encode.get(&form.codec)?.text, &values),
             places: Places {
-                decodes_on_device: on_device,
+                decodes_on_device: device.is_some(),
                 scales_on_device: stages.scales_on_device,
-                encodes_on_device: profile.hardware,
+                encodes_on_device: encodes.hardware,
             },
         })
     }
 }
 
 /// Every way to make a form of a track, in the order in which they are tried: who decodes and encodes on a device comes
-/// before who does one of them there, and that by the priority of the profiles; the processor is last.
+/// before who encodes there, and that before who decodes there, by the priority of the profiles; the processor is last.
+/// With `to_draw_on`, frames are in the system's memory in front of the encoder.
 pub fn video_graphs(
     profiles: &[Resolved],
     track: &VideoTrack,
     form: &VideoForm,
     to_draw_on: bool,
 ) -> Vec<VideoGraph> {
-    let video = profiles.iter().filter(|profile| profile.kind == ProfileKind::Video);
-    let mut all: Vec<VideoGraph> =
-        video.flat_map(|profile| VideoGraph::all(profile, track, form, to_draw_on)).collect();
-    all.sort_by_key(|graph| !(graph.places.decodes_on_device && graph.places.encodes_on_device));
-    all
+    let video = || profiles.iter().filter(|profile| profile.kind == ProfileKind::Video);
+    let hardware = || video().filter(|profile| profile.hardware);
+    let alone = video().map(|encodes| Hands { encodes, decodes: None });
+    let whole = hardware().map(|encodes| Hands { encodes, decodes: Some(encodes) });
+    // The first encoder of the processor is enough for what devices decode.
+    let on_processor = video().find(|profile| !profile.hardware && profile.encode.contains_key(&form.codec));
+    let mixed = on_processor
+        .into_iter()
+        .flat_map(|encodes| hardware().map(move |device| Hands { encodes, decodes: Some(device) }));
+    let mut all: Vec<Hands<'_>> = whole.chain(alone).chain(mixed).collect();
+    all.sort_by_key(|hands| hands.rank());
+    all.into_iter().filter_map(|hands| hands.graph(track, form, to_draw_on)).collect()
 }
 
 impl AudioGraph {
@@ -293,7 +317,9 @@ mod tests {
     const SIZE: (u32, u32) = (1280, 720);
 
     fn stages(track: &VideoTrack, on_device: bool, to_draw_on: bool) -> Option<(String, String)> {
-        let stages = Stages::new(&card(), track, SIZE, on_device, to_draw_on)?;
+        let card = card();
+        let device = card.device.as_ref().filter(|_| on_device);
+        let stages = Stages::new(&card, device, track, SIZE, !to_draw_on)?;
         Some((stages.decode, stages.scale))
     }
 
@@ -306,7 +332,10 @@ mod tests {
         let film = track("h264");
         assert_eq!(stages(&film, true, false), told("carddec ! memory", "cardscale 1280x720"));
         assert_eq!(stages(&film, false, false), told("softdec", "scale 1280x720"));
-        assert_eq!(stages(&film, true, true), told("carddec ! memory", "down ! scale 1280x720"));
+        assert_eq!(
+            stages(&film, true, true),
+            told("carddec ! memory", "cardscale 1280x720 ! down ! scale 1280x720")
+        );
         let turned = VideoTrack { rotation: 90, ..film.clone() };
         assert_eq!(
             stages(&turned, true, false),
@@ -334,6 +363,46 @@ mod tests {
     }
 
     #[test]
+    fn hardware_that_does_everything_comes_first_and_the_processor_last() {
+        let hardware = |name: &str, encodes: bool| {
+            let mut profile = Resolved { name: name.into(), ..card() };
+            profile.encode.retain(|_, _| encodes);
+            profile
+        };
+        let software = Resolved { name: "software".into(), hardware: false, device: None, ..card() };
+        let second = Resolved { name: "second".into(), ..software.clone() };
+        let form = crate::manifest::examples::picture();
+        let order = |profiles: &[Resolved], codec: &str| -> Vec<String> {
+            let graphs = video_graphs(profiles, &track(codec), &form, false);
+            graphs.into_iter().map(|graph| format!("{}: {}", graph.profile, graph.places)).collect()
+        };
+        let all = [hardware("big", true), hardware("decodes", false), software, second];
+        assert_eq!(
+            order(&all, "h264"),
+            [
+                "big: decoded, scaled and encoded on the device",
+                "big: encoded on the device, decoded and scaled on the processor",
+                "big+software: decoded and scaled on the device, encoded on the processor",
+                "decodes+software: decoded and scaled on the device, encoded on the processor",
+                "software: decoded, scaled and encoded on the processor",
+                "second: decoded, scaled and encoded on the processor",
+            ]
+        );
+        assert_eq!(
+            order(&all, "mpeg2"),
+            [
+                "big: encoded on the device, decoded and scaled on the processor",
+                "software: decoded, scaled and encoded on the processor",
+                "second: decoded, scaled and encoded on the processor",
+            ]
+        );
+        assert!(order(&all, "vc1").is_empty());
+        let mixed = video_graphs(&all[1..3], &track("h264"), &form, false);
+        assert_eq!(mixed[0].device.as_deref(), Some("decodes"));
+        assert!(mixed[0].scale.starts_with("cardscale") && mixed[0].scale.contains(" ! down ! scale "));
+    }
+
+    #[test]
     fn where_the_work_is_done_is_told_in_words() {
         let places = |decodes_on_device, scales_on_device, encodes_on_device| {
             Places { decodes_on_device, scales_on_device, encodes_on_device }.to_string()
@@ -354,7 +423,8 @@ mod tests {
             for on_device in [true, false] {
                 let film =
                     VideoTrack { rotation: 90, interlaced: true, colour: colour.clone(), ..track("h264") };
-                if let Some(stages) = Stages::new(profile, &film, SIZE, on_device, false) {
+                let device = profile.device.as_ref().filter(|_| on_device);
+                if let Some(stages) = Stages::new(profile, device, &film, SIZE, true) {
                     let whole = stages.decode + &stages.scale;
                     assert!(!whole.contains('{') && !whole.contains("  "), "{}: {whole}", profile.name);
                 }

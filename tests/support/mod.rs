@@ -206,7 +206,7 @@ pub fn head(film: &Arc<Film>, kind: &str, k: u32) -> Result<Arc<Made>, String> {
     head_by(film, kind, k, 0)
 }
 
-/// The same on the `attempt`-th try of segment `k`, which is the next profile of the chain.
+/// The same in another way: the `attempt`-th of the chain.
 pub fn head_by(film: &Arc<Film>, kind: &str, k: u32, attempt: usize) -> Result<Arc<Made>, String> {
     type Key = (PathBuf, String, u32, usize);
     static HEADS_MADE: Once<Key, Result<Arc<Made>, String>> = Once::new();
@@ -219,13 +219,17 @@ pub fn head_within(film: &Arc<Film>, kind: &str, k: u32, part: u32) -> Result<Ma
     RUNTIME.block_on(run(film, &film.rendition(kind), k, part, 0))
 }
 
-/// The profiles that make a rendition, attempt by attempt, each once.
+/// The profiles that make a rendition, one way after the other.
 pub fn chain(film: &Film, kind: &str) -> Vec<String> {
-    let rendition = film.rendition(kind);
-    let ways = 0..spec::chain_length(&film.info, &rendition, profiles());
-    let whole = spec::Stretch::whole(&rendition);
-    let name = |attempt| Some(spec::head_spec(&film.info, &rendition, profiles(), attempt, whole)?.1);
-    ways.filter_map(name).collect()
+    let ways = spec::ways(&film.info, &film.rendition(kind), profiles());
+    ways.iter().map(|way| way.profile().to_owned()).collect()
+}
+
+/// What a head of a rendition is told on its `attempt`-th try, which is the next way of the chain.
+pub fn head_spec(film: &Film, rendition: &Rendition, attempt: usize, stretch: spec::Stretch) -> HeadSpec {
+    let ways = spec::ways(&film.info, rendition, profiles());
+    let way = ways.get(attempt % ways.len().max(1)).expect("a profile makes it");
+    spec::head_spec(&film.info, rendition, way, stretch).expect("it is a way to make it")
 }
 
 async fn run(
@@ -238,9 +242,7 @@ async fn run(
     let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
     let until = SegmentIndex(rendition.cuts.segment_count());
     let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
-    let (spec, _) = spec::head_spec(&film.info, rendition, profiles(), attempt, stretch)
-        .ok_or("no profile can make it")?;
-    made(&POOL, film, rendition, spec).await
+    made(&POOL, film, rendition, head_spec(film, rendition, attempt, stretch)).await
 }
 
 /// What a worker of this pool makes of a film that is told to make some of a rendition.

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Actor, FORGIVE, MIN_TRIES, TRIES_PER_PROFILE, Tries};
+use super::{Actor, FORGIVE, Tries};
+use crate::encoder::choice::Tried;
 use crate::encoder::error::StreamError;
-use crate::encoder::spec;
 use crate::encoder::state::{Event, HeadId, RenditionIndex};
 use crate::encoder::telemetry::EndCause;
 use crate::timeline::{SegmentIndex, nanos_from_ticks};
+use crate::worker::WorkerError;
 
 impl Actor {
     /// Why a segment is not even tried, if it is not.
@@ -28,7 +29,7 @@ impl Actor {
             "{name} has nothing to play at {at:.1} s, though its index says so"
         ));
         self.refuse_init(rendition, &error);
-        let failed = Tries { count: 0, last: Instant::now(), failed: Some(error.clone()) };
+        let failed = Tries { tried: Tried::default(), last: Instant::now(), failed: Some(error.clone()) };
         self.tries.insert((rendition, segment), failed);
         self.give_up(rendition, segment, &error);
     }
@@ -44,21 +45,32 @@ impl Actor {
         self.tries.retain(|key, tries| tries.last.elapsed() < FORGIVE || trying.contains(key));
     }
 
-    /// A head failed: another try, on the next profile, or the end of trying.
+    /// Hardware that came to grief rests.
+    pub(super) fn blame(&self, head: HeadId, error: &WorkerError) {
+        if let Some(running) = self.heads.get(&head)
+            && let Some(choice) = &running.choice
+        {
+            let (info, rendition) = (&self.presentation.info, &self.renditions[running.rendition]);
+            self.shared.choices.failed(info, rendition, choice, error, running.first_fragment);
+        }
+    }
+
+    /// A head failed: another try, another way, or the end of trying.
     pub(super) fn failed(&mut self, head: HeadId, error: StreamError) {
-        let Some(rendition) = self.heads.get(&head).map(|running| running.rendition) else {
+        let Some(running) = self.heads.get(&head) else {
             return;
         };
+        let (rendition, way) = (running.rendition, running.choice.as_ref().map(|choice| choice.way.clone()));
         self.observer.failed(head, &error);
         let segment = self.state.frontier(head).unwrap_or(0);
         tracing::warn!(file = %self.record.id, segment, %error, head = head.0, "head failed");
-        let chain =
-            spec::chain_length(&self.presentation.info, &self.renditions[rendition], &self.shared.profiles());
-        let first = Tries { count: 0, last: Instant::now(), failed: None };
+        let first = Tries { tried: Tried::default(), last: Instant::now(), failed: None };
         let tries = self.tries.entry((rendition, segment)).or_insert(first);
-        tries.count += 1;
+        way.iter().for_each(|way| tries.tried.again(way));
         tries.last = Instant::now();
-        if tries.count >= (chain * TRIES_PER_PROFILE).max(MIN_TRIES) {
+        let next =
+            self.shared.choices.next(&self.presentation.info, &self.renditions[rendition], &tries.tried);
+        if next.is_none() {
             tries.failed = Some(error.clone());
             self.fail(head, segment, error);
         } else {

@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::catalogue::FileRecord;
+use crate::encoder::choice::{Choice, Tried};
 use crate::encoder::error::StreamError;
 use crate::encoder::head::{self, HeadEvent, HeadTask, Joining, Stall};
 use crate::encoder::room::Pressure;
@@ -81,10 +82,6 @@ const HEAD_EVENTS: usize = 64;
 const MAX_UNSTORED_BYTES: u64 = 128 << 20;
 /// Bytes of a file's segments on their way to the disk before its heads have to wait.
 const MAX_WRITING_BYTES: u64 = 128 << 20;
-/// Tries of one segment per way of making it.
-const TRIES_PER_PROFILE: usize = 2;
-/// Tries of one segment at least: workers also die of what others on the box do.
-const MIN_TRIES: usize = 3;
 /// A segment that failed for good may be tried again after this.
 const FORGIVE: Duration = Duration::from_secs(10);
 /// An init segment waits so long for a request that says where to start.
@@ -97,7 +94,8 @@ const COLD_START: Duration = Duration::from_millis(400);
 
 struct Running {
     rendition: usize,
-    profile: String,
+    /// None where nothing can make it.
+    choice: Option<Choice>,
     task: AbortHandle,
     orders: watch::Sender<Order>,
     /// For heads that are to be made out of the frames this one decodes.
@@ -111,13 +109,17 @@ struct Running {
 impl Running {
     fn new(
         rendition: usize,
-        profile: String,
+        choice: Option<Choice>,
         orders: watch::Sender<Order>,
         joining: mpsc::Sender<Joining>,
         task: AbortHandle,
     ) -> Self {
         let (since, speed) = (Instant::now(), 0.0);
-        Self { rendition, profile, task, orders, joining, since, speed, first_fragment: false }
+        Self { rendition, choice, task, orders, joining, since, speed, first_fragment: false }
+    }
+
+    fn profile(&self) -> &str {
+        self.choice.as_ref().map_or("none", |choice| choice.way.profile())
     }
 }
 
@@ -160,7 +162,7 @@ enum Init {
 
 /// Failures to make a segment.
 struct Tries {
-    count: usize,
+    tried: Tried,
     last: Instant,
     /// It failed for good: what everybody hears who asks until it is forgiven.
     failed: Option<StreamError>,
@@ -445,23 +447,24 @@ impl Actor {
             first_part: first_part as u32,
             until: SegmentIndex(order.until),
         };
-        let tried = self.tries.get(&(rendition, segment)).map_or(0, |tries| tries.count);
-        let profiles = self.shared.profiles();
-        let planned =
-            spec::head_spec(&self.presentation.info, &self.renditions[rendition], &profiles, tried, stretch);
+        let (info, wanted) = (&self.presentation.info, &self.renditions[rendition]);
+        let tries = self.tries.get(&(rendition, segment));
+        let tried = tries.map(|tries| tries.tried.clone()).unwrap_or_default();
+        let choice = self.shared.choices.take(info, wanted, &tried);
+        let spec = choice.as_ref().and_then(|choice| spec::head_spec(info, wanted, &choice.way, stretch));
         let (orders, ordered) = watch::channel(order);
         let (joining, joiners) = mpsc::channel(1);
         let joins = joins.and_then(|host| Some(self.heads.get(&host)?.joining.clone()));
-        let named = planned.as_ref().map_or("none", |(_, profile)| profile.as_str());
-        self.observer.started(head, &self.renditions[rendition], named, segment);
-        let Some((spec, profile)) = planned else {
+        let named = choice.as_ref().map_or("none", |choice| choice.way.profile());
+        self.observer.started(head, wanted, named, segment);
+        let (Some(spec), Some(reason)) = (spec, choice.as_ref().map(|choice| choice.reason.as_str())) else {
             let task = tokio::spawn(async {}).abort_handle();
-            self.heads.insert(head, Running::new(rendition, "none".into(), orders, joining, task));
+            self.heads.insert(head, Running::new(rendition, None, orders, joining, task));
             self.fail(head, segment, StreamError::Encoding("no profile here can make this rendition".into()));
             return;
         };
         tracing::info!(
-            file = %self.record.id, rendition = %self.renditions[rendition].id, segment, first_part, profile, head = head.0,
+            file = %self.record.id, rendition = %self.renditions[rendition].id, segment, first_part, profile = named, reason, head = head.0,
             ahead = !order.urgent, joins = joins.is_some(), "head starts"
         );
         let (shared, record, events) = (self.shared.clone(), self.record.clone(), self.head_events.clone());
@@ -503,7 +506,7 @@ impl Actor {
             };
             head::drive(task).await;
         });
-        let running = Running::new(rendition, profile, orders, joining, task.abort_handle());
+        let running = Running::new(rendition, choice, orders, joining, task.abort_handle());
         self.heads.insert(head, running);
     }
 
@@ -544,6 +547,7 @@ impl Actor {
                         StreamError::Encoding(format!("{name} cannot be encoded: {failure}"))
                     }
                 };
+                self.blame(head, &failure.into());
                 self.failed(head, error);
             }
             HeadEvent::Report(other) => {
@@ -554,6 +558,7 @@ impl Actor {
                 self.fail(head, segment, StreamError::Offline(failure.message));
             }
             HeadEvent::Lost(error) => {
+                self.blame(head, &error);
                 self.failed(head, StreamError::Encoding(format!("{}: {error}", self.record.name)));
             }
         }
@@ -610,6 +615,9 @@ impl Actor {
             let media = nanos_from_ticks(range.end - range.start, cuts.timescale) as f64 / 1e9;
             running.speed = media / took.as_secs_f64().max(1e-6);
         }
+        if let Some(choice) = &running.choice {
+            self.shared.choices.worked(&self.presentation.info, &self.renditions[rendition], &choice.way);
+        }
         self.tries.remove(&(rendition, segment));
         self.step(Event::Made { head, segment, took });
     }
@@ -630,7 +638,7 @@ impl Actor {
                     file: self.record.id,
                     name: self.record.name.clone(),
                     rendition: self.renditions[running.rendition].id.to_string(),
-                    profile: running.profile.clone(),
+                    profile: running.profile().to_owned(),
                     segment: self.state.frontier(*head).unwrap_or(0),
                     speed: running.speed,
                     waiters: self.state.waiters(*head),

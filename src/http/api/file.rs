@@ -1,6 +1,7 @@
 //! `GET /api/files/{id}`: one file with all that is known of it, probed now if need be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -8,7 +9,7 @@ use super::super::problem::Problem;
 use super::super::respond::{Answer, Call};
 use super::files::{FileItem, per_second, seconds};
 use crate::base::ids::FileId;
-use crate::encoder::StreamError;
+use crate::encoder::{Decision, StreamError};
 use crate::library::LibraryError;
 use crate::media::{Chapter, Container};
 use crate::rendition::{Presentation, Rendition};
@@ -53,7 +54,10 @@ struct RenditionItem {
     bandwidth: u32,
     segments: u32,
     cut_list: CutListItem,
-    reason: Option<String>,
+    /// Of the profile that would make it now, or `copy`; none where none can.
+    profile: Option<String>,
+    /// Why that one.
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -96,7 +100,7 @@ pub async fn one(call: &Call<'_>, id: FileId) -> Answer {
         file: FileItem::from(&record),
         container: media.map(|media| media.container),
         chapters: media.map_or_else(Vec::new, |media| media.chapters.iter().map(ChapterItem::from).collect()),
-        renditions: presentation.as_deref().map_or_else(Vec::new, renditions),
+        renditions: presentation.as_deref().map_or_else(Vec::new, |found| renditions(call, found)),
         reasons: presentation.as_ref().map_or_else(BTreeMap::new, |found| found.reasons.clone()),
         burn: presentation.as_ref().map_or_else(Vec::new, |found| found.burnt_tracks().collect()),
         unplayable,
@@ -104,16 +108,19 @@ pub async fn one(call: &Call<'_>, id: FileId) -> Answer {
     super::json(call, &detail).await
 }
 
-fn renditions(presentation: &Presentation) -> Vec<RenditionItem> {
-    let item = |rendition: &Rendition| {
-        let reason = presentation.reasons.get(rendition.id.kind()).cloned();
-        RenditionItem { reason, ..RenditionItem::from(rendition) }
+fn renditions(call: &Call<'_>, presentation: &Presentation) -> Vec<RenditionItem> {
+    let decisions = call.context.encoders.decisions(presentation);
+    let item = |(rendition, decision): (&Arc<Rendition>, Decision)| {
+        // Why there is a copy the plan knows better.
+        let planned = presentation.reasons.get(rendition.id.kind()).cloned();
+        let reason = planned.unwrap_or(decision.reason);
+        RenditionItem::new(rendition, Decision { reason, ..decision })
     };
-    presentation.listed().map(|rendition| item(rendition)).collect()
+    presentation.listed().zip(decisions).map(item).collect()
 }
 
-impl From<&Rendition> for RenditionItem {
-    fn from(rendition: &Rendition) -> Self {
+impl RenditionItem {
+    fn new(rendition: &Rendition, Decision { profile, reason }: Decision) -> Self {
         let (video, audio) = (rendition.video(), rendition.audio());
         Self {
             id: rendition.id.to_string(),
@@ -130,7 +137,8 @@ impl From<&Rendition> for RenditionItem {
             bandwidth: rendition.bandwidth.peak,
             segments: rendition.cuts.segment_count(),
             cut_list: CutListItem::from(&*rendition.cuts),
-            reason: None,
+            profile,
+            reason,
         }
     }
 }

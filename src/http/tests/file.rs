@@ -32,6 +32,7 @@ async fn a_file_is_shown_with_its_renditions_and_why() {
         "bandwidth": 170_000,
         "segments": 200,
         "cut_list": { "segments": 200, "duration_s": 400.4, "independent": true },
+        "profile": "copy",
         "reason": "browsers decode it",
     });
     assert_eq!(file["renditions"][0], video);

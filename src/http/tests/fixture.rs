@@ -23,12 +23,12 @@ use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    EncoderStatus, HeadState, HeadStatus, LiveEdgeState, LiveStatus, StartOptions, Started, StopReport,
-    StreamError, TextSpan, Whole,
+    Decision, EncoderStatus, HardwareStatus, HeadState, HeadStatus, LiveEdgeState, LiveStatus, StartOptions,
+    Started, StopReport, StreamError, TextSpan, Whole,
 };
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
-use crate::rendition::Presentation;
+use crate::rendition::{Presentation, Rendition};
 use crate::store::Counters;
 use crate::timeline::SegmentIndex;
 use crate::worker::{Death, PoolStatus};
@@ -214,6 +214,18 @@ impl Streams for FakeStreams {
 
     fn heads(&self) -> Vec<HeadStatus> {
         vec![head(HeadState::Running)]
+    }
+
+    fn decisions(&self, presentation: &Presentation) -> Vec<Decision> {
+        let decision = |rendition: &Arc<Rendition>| {
+            let profile = if rendition.copied { "copy" } else { "software" };
+            Decision { profile: Some(profile.into()), reason: "nothing else is here".into() }
+        };
+        presentation.listed().map(decision).collect()
+    }
+
+    fn hardware(&self) -> HardwareStatus {
+        HardwareStatus::default()
     }
 
     fn status(&self) -> EncoderStatus {

@@ -82,7 +82,22 @@ impl Chains {
 /// Adds a launch text to the pipeline as a bin, with its open pad as `sink` when `ghost`.
 pub fn bin(pipeline: &gst::Pipeline, text: &str, ghost: bool) -> Result<gst::Element, Failure> {
     let bin = gst::parse::bin_from_description(text, ghost).map_err(|e| failure::setup(text, e))?;
-    let element: gst::Element = bin.upcast();
+    add(pipeline, text, bin.upcast())
+}
+
+/// The same under a name of its own: what has a parent keeps the name it has.
+pub fn named_bin(
+    pipeline: &gst::Pipeline,
+    name: &str,
+    text: &str,
+    ghost: bool,
+) -> Result<gst::Element, Failure> {
+    let bin = gst::parse::bin_from_description(text, ghost).map_err(|e| failure::setup(text, e))?;
+    bin.set_property("name", name);
+    add(pipeline, text, bin.upcast())
+}
+
+fn add(pipeline: &gst::Pipeline, text: &str, element: gst::Element) -> Result<gst::Element, Failure> {
     pipeline.add(&element).map_err(|e| failure::setup(text, e))?;
     Ok(element)
 }

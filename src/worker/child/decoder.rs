@@ -119,9 +119,13 @@ impl Decoder {
     /// What has gone wrong with everything, or with this branch.
     pub fn failure(&self, number: u32) -> Option<Failure> {
         let mut state = self.lock();
-        while let Some((failure, source)) = failure::from_bus_with_source(&self.pipeline) {
-            let whose = source.and_then(|source| owner(&source));
-            state.failures.push((whose, failure));
+        while let Some((mut failure, source)) = failure::from_bus_with_source(&self.pipeline) {
+            let owner = source.and_then(|source| owner(&source));
+            // Frames that were fine until there: an encoder may fail without a word of its own.
+            if owner.as_ref().is_some_and(|(_, part)| part == CODED) {
+                failure.kind = FailureKind::Encoder;
+            }
+            state.failures.push((owner.map(|(number, _)| number), failure));
         }
         let concerns = |whose: &Option<u32>| whose.is_none_or(|whose| whose == number);
         state.failures.iter().find(|(whose, _)| concerns(whose)).map(|(_, failure)| failure.clone())
@@ -148,12 +152,17 @@ pub fn name(number: u32, part: &str) -> String {
 
 const BRANCH: &str = "branch-";
 
-/// The branch that something in the pipeline belongs to.
-fn owner(object: &gst::Object) -> Option<u32> {
+/// The part of a branch that takes frames, and the one that encodes them.
+pub const FRAMES: &str = "frames";
+pub const CODED: &str = "coded";
+
+/// The branch that something in the pipeline belongs to, and which part of it.
+fn owner(object: &gst::Object) -> Option<(u32, String)> {
     let mut at = Some(object.clone());
     while let Some(object) = at {
         if let Some(name) = object.name().strip_prefix(BRANCH) {
-            return name.split('-').next()?.parse().ok();
+            let (number, part) = name.split_once('-')?;
+            return Some((number.parse().ok()?, part.to_owned()));
         }
         at = object.parent();
     }

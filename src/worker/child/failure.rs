@@ -29,12 +29,15 @@ pub fn from_bus_with_source(pipeline: &gst::Pipeline) -> Option<(Failure, Option
         .and_then(|element| element.factory())
         .map_or(element, |factory| factory.name().to_string());
     let cause = error.error();
-    let encodes = source
+    let klass = source
         .and_then(|source| source.downcast_ref::<gst::Element>())
-        .and_then(|element| element.metadata("klass").map(|klass| klass.contains("Encoder")))
-        .unwrap_or(false);
-    let kind = if encodes {
+        .and_then(|element| element.metadata("klass"))
+        .unwrap_or_default();
+    let kind = if klass.contains("Encoder") {
         FailureKind::Encoder
+    } else if klass.contains("Decoder") {
+        // The resource that it misses is a device.
+        FailureKind::Undecodable
     } else if cause.is::<gst::ResourceError>() {
         FailureKind::Source
     } else if cause.is::<gst::StreamError>() {

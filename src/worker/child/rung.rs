@@ -10,7 +10,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
-use super::chains::{APPSRC, bin, parser};
+use super::chains::{APPSRC, named_bin, parser};
 use super::decoder::{self, Decoder};
 use super::{failure, sink};
 use crate::worker::protocol::{EncodeVideo, Failure};
@@ -55,15 +55,13 @@ impl<'d> Rung<'d> {
     ) -> Result<Option<Self>, Failure> {
         let number = decoder.number();
         let part = |what: &str, text: &str, ghost: bool| {
-            let part = bin(&decoder.pipeline, text, ghost)?;
-            part.set_property("name", decoder::name(number, what));
-            Ok::<_, Failure>(part)
+            named_bin(&decoder.pipeline, &decoder::name(number, what), text, ghost)
         };
         let frames = sink::text("frames", FRAMES);
-        let taking = part("frames", &format!("{before}{frames}"), true)?;
+        let taking = part(decoder::FRAMES, &format!("{before}{frames}"), true)?;
         let (parser, coded) = (parser(&work.codec)?, sink::text("coded", CODED));
         let encode = format!("{APPSRC} ! {behind}{} ! {parser} ! {coded}", work.encode);
-        let encoding = part("coded", &encode, false)?;
+        let encoding = part(decoder::CODED, &encode, false)?;
         let (frames, grid, coded) =
             (named(&taking, "frames")?, named(&encoding, "grid")?, named(&encoding, "coded")?);
         if !first {
