@@ -1,6 +1,6 @@
 //! Millrace, floor by floor; imports point down only (`tests/tidy.rs` reads them).
 //!
-//! 7 `cli` · 6 `http` · 5 `encoder` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
+//! 7 `cli` · 6 `http` · 5 `encoder`, `hardware` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
 //! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text`, `subpicture` · 0 `base`
 
 pub mod base;
@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod encoder;
+pub mod hardware;
 pub mod http;
 pub mod isobmff;
 pub mod library;

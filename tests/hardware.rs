@@ -91,7 +91,7 @@ fn tried(pool: &WorkerPool) -> Tried {
     let answer = RUNTIME.block_on(pool.ask(&Request::Parse { texts: texts.clone() }, None));
     let Ok(Report::Parsed { problems }) = answer else { panic!("{answer:?}") };
     let problems: BTreeMap<String, Option<String>> = texts.into_iter().zip(problems).collect();
-    let (profiles, reasons) = set.resolve(&problems);
+    let (profiles, reasons) = set.resolve(&problems.clone().into_iter().collect());
     Tried { problems, profiles, reasons }
 }
 

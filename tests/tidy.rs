@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use millrace::config::ROOMS;
 
 /// Rooms and their floors: a room imports from its own floor and those below.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("base", 0),
     ("media", 1),
     ("timeline", 1),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("library", 4),
     ("worker", 4),
     ("encoder", 5),
+    ("hardware", 5),
     ("http", 6),
     ("cli", 7),
     ("app", 7),

@@ -16,8 +16,9 @@ use super::local::{self, Trouble};
 use super::say::say;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, MaxHeads, ProfileChoice};
-use crate::encoder::{EncodeSettings, Encoders};
-use crate::http::{self, Context};
+use crate::encoder::{EncodeSettings, Encoders, HeadState};
+use crate::hardware::{Finder, State, Surroundings};
+use crate::http::{self, Context, Hardware};
 use crate::library::{Libraries, LibraryRoot};
 use crate::pipeline::{ProfileKind, Resolved};
 use crate::store::{Limits, SegmentStore};
@@ -27,6 +28,8 @@ use crate::worker::{WorkerPool, WorkerProber};
 pub struct Folders {
     pub state: PathBuf,
     pub cache: PathBuf,
+    /// Where profiles are besides the shipped ones.
+    pub profiles: Vec<PathBuf>,
 }
 
 pub struct App {
@@ -35,6 +38,8 @@ pub struct App {
     encoders: Encoders,
     libraries: Libraries,
     pool: WorkerPool,
+    finder: Finder,
+    choice: ProfileChoice,
     stop: CancellationToken,
 }
 
@@ -52,7 +57,8 @@ impl App {
         }
         let listeners = listen(&config.server.listen)?;
         let stop = CancellationToken::new();
-        let pool = WorkerPool::new(Some(folders.cache.join("gstreamer-registry.bin")))?;
+        let surroundings = Surroundings::look();
+        let pool = local::pool(&surroundings, Some(&folders.cache))?;
         let catalogue = Catalogue::open(&folders.state.join("catalogue.sqlite"))
             .map_err(|error| Trouble(error.to_string()))?;
         let store = open_store(&folders.cache, &config);
@@ -62,9 +68,14 @@ impl App {
             .map_err(|error| Trouble(error.to_string()))?;
         let settings = encode_settings(&config);
         let encoders = Encoders::new(libraries.clone(), catalogue.clone(), pool.clone(), store, settings);
-        encoders.set_profiles(working_profiles(&pool, &config).await?);
-        doctor::log_sandbox(&pool).await;
-        let hardware = examine_in_background(pool.clone());
+        let profiles = folders.profiles.clone();
+        let finder = Finder::start(pool.clone(), profiles, folders.cache.clone(), surroundings).await;
+        let finder = finder.map_err(|error| Trouble(error.to_string()))?;
+        let choice = config.encode.profile.clone();
+        let found = finder.state();
+        encoders.set_profiles(chosen(&found.borrow(), &choice).map_err(Trouble)?);
+        let sandbox = doctor::sandbox(&pool).await;
+        doctor::log_sandbox(&sandbox);
         let (_, config) = watch::channel(Arc::new(config));
         let workers = pool.clone();
         let context = Arc::new(Context {
@@ -72,12 +83,12 @@ impl App {
             libraries: libraries.clone(),
             encoders: Arc::new(encoders.clone()),
             config,
-            hardware: Box::new(move || hardware.borrow().clone()),
+            hardware: Box::new(move || Hardware { found: found.borrow().clone(), sandbox: sandbox.clone() }),
             workers: Box::new(move || workers.status()),
             feed: Arc::default(),
             started: Instant::now(),
         });
-        Ok(Self { listeners, context, encoders, libraries, pool, stop })
+        Ok(Self { listeners, context, encoders, libraries, pool, finder, choice, stop })
     }
 
     /// Serves until a signal asks to stop: the first gracefully, the second at once.
@@ -86,7 +97,18 @@ impl App {
             say!("millrace serves {}", url(listener.local_addr()?));
         }
         let _begun = self.libraries.start_scan();
-        drop(self.pool.restock());
+        self.pool.stock();
+        let (found, reload) = (self.finder.state(), self.finder.reload());
+        let encoders = self.encoders.clone();
+        let busy = move || encoders.heads().iter().any(|head| head.state != HeadState::Paused);
+        tokio::spawn(self.finder.run(busy, self.stop.clone()));
+        tokio::spawn(take_over(found, self.choice, self.encoders.clone()));
+        let mut hang_up = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hang_up.recv().await.is_some() {
+                reload.notify_one();
+            }
+        });
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let serving = tokio::spawn(http::serve(self.listeners, self.context, self.stop.clone()));
@@ -139,16 +161,25 @@ fn encode_settings(config: &Config) -> EncodeSettings {
     }
 }
 
-async fn working_profiles(pool: &WorkerPool, config: &Config) -> Result<Vec<Resolved>, Trouble> {
-    let profiles = local::profiles(pool).await?;
-    for (name, reason) in &profiles.reasons {
-        tracing::info!(profile = name, reason, "profile is left out");
+/// What of the profiles is used: all that works, or what the owner names.
+fn chosen(found: &State, choice: &ProfileChoice) -> Result<Vec<Resolved>, String> {
+    let examined = &found.examined;
+    for profile in &examined.report.profiles {
+        let (name, reason) = (&profile.name, &profile.reason);
+        match profile.works {
+            true => tracing::info!(profile = name, reason, "profile works"),
+            false => tracing::info!(profile = name, reason, "profile is left out"),
+        }
     }
-    let mut working = profiles.working;
-    if let ProfileChoice::Named(wanted) = &config.encode.profile {
-        working = profiles.set.chosen(wanted, working, &profiles.reasons).map_err(|reason| {
-            Trouble(format!("encode.profile = \"{wanted}\" does not work here: {reason}"))
-        })?;
+    let mut working = examined.working.clone();
+    if let (ProfileChoice::Named(wanted), Some(set)) = (choice, &found.profiles) {
+        let known = set.profiles().iter().find(|profile| *profile.name == **wanted);
+        // Hardware is tried when the service has begun.
+        if !(found.examining && known.is_some_and(|profile| !profile.devices.is_empty())) {
+            working = set
+                .chosen(wanted, working, &examined.reasons())
+                .map_err(|reason| format!("encode.profile = \"{wanted}\" does not work here: {reason}"))?;
+        }
     }
     if !working.iter().any(|profile| profile.kind == ProfileKind::Video) {
         tracing::warn!("no profile encodes video here: only what browsers play as it is will play");
@@ -156,18 +187,23 @@ async fn working_profiles(pool: &WorkerPool, config: &Config) -> Result<Vec<Reso
     Ok(working)
 }
 
-/// Trial encodes take a moment; until they are through, `/api/hardware` says so.
-fn examine_in_background(pool: WorkerPool) -> watch::Receiver<serde_json::Value> {
-    let (found, hardware) = watch::channel(serde_json::json!({ "profiles": [], "state": "examining" }));
-    tokio::spawn(async move {
-        match doctor::examine(&pool).await {
-            Ok(report) => {
-                found.send_replace(report);
-            }
-            Err(error) => tracing::warn!(%error, "the hardware could not be examined"),
+/// Heads that start from now on use what is found.
+async fn take_over(mut found: watch::Receiver<State>, choice: ProfileChoice, encoders: Encoders) {
+    let mut known = found.borrow_and_update().at;
+    while found.changed().await.is_ok() {
+        let state = found.borrow_and_update().clone();
+        if state.examining || state.at == known {
+            continue;
         }
-    });
-    hardware
+        known = state.at;
+        match chosen(&state, &choice) {
+            Ok(working) => encoders.set_profiles(working),
+            Err(reason) => {
+                tracing::error!(reason, "all that works is used instead");
+                encoders.set_profiles(state.examined.working.clone());
+            }
+        }
+    }
 }
 
 /// Listens on every address. One that this machine does not have is left out, as long as another one works.

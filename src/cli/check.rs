@@ -1,6 +1,6 @@
 //! `millrace check`: every problem of the configuration and of the pipeline profiles.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,7 +9,7 @@ use super::local::Trouble;
 use super::say::say;
 use super::settings;
 use crate::config::{self, Overrides};
-use crate::pipeline::{ProfileSet, set::OVERRIDE_FOLDERS};
+use crate::hardware;
 
 #[derive(Args)]
 pub struct Check {
@@ -35,8 +35,7 @@ pub fn run(arguments: Check) -> Result<ExitCode, Trouble> {
         }
         Err(diagnostics) => problems.extend(diagnostics.iter().map(ToString::to_string)),
     }
-    let folders: Vec<&Path> = OVERRIDE_FOLDERS.iter().map(Path::new).collect();
-    if let Err(errors) = ProfileSet::load(&folders) {
+    if let Err(errors) = hardware::load(&settings::profile_folders(Some(&arguments.config))) {
         problems.extend(errors.iter().map(ToString::to_string));
     }
     if problems.is_empty() {

@@ -40,8 +40,8 @@ pub struct Export {
 const NAME: &str = "film";
 
 pub async fn run(arguments: Export) -> Result<ExitCode, Trouble> {
-    let pool = WorkerPool::new(None)?;
-    let profiles = local::profiles(&pool).await?.working;
+    let (pool, examined) = local::examined().await?;
+    let profiles = examined.working;
     let local = local::probe(&pool, &arguments.file).await?;
     let mut presentation = local::plan(&local, &profiles)?;
     select(&mut presentation, &arguments)?;

@@ -1,13 +1,14 @@
 //! What the commands without a server share: workers, profiles, a probed file and its plan.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::Config;
+use super::settings;
+use crate::config::{Config, Diagnostic};
+use crate::hardware::{self, Examined, Surroundings};
 use crate::media::{KeyframeIndex, MediaInfo};
-use crate::pipeline::{ProfileSet, Resolved, set::OVERRIDE_FOLDERS};
+use crate::pipeline::{ProfileSet, Resolved};
 use crate::rendition::{self, Ladder, LadderRung, PlanSettings, Presentation};
 use crate::timeline::CutTargets;
 use crate::worker::protocol::{Report, Request};
@@ -24,28 +25,28 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
-/// Profiles that work here, and why the others do not.
-pub struct Profiles {
-    pub set: ProfileSet,
-    pub working: Vec<Resolved>,
-    pub reasons: BTreeMap<String, String>,
+/// Workers, and what they can do here: what was found before, where nothing has changed, else found out now.
+pub async fn examined() -> Result<(WorkerPool, Examined), Trouble> {
+    let surroundings = Surroundings::look();
+    let set = profiles()?;
+    // Without a folder to remember in everything is found out each time.
+    let cache = settings::cache_folder(None).ok().filter(|cache| std::fs::create_dir_all(cache).is_ok());
+    let pool = pool(&surroundings, cache.as_deref())?;
+    let found = hardware::known_or_examined(&pool, &set, &surroundings, cache.as_deref()).await;
+    Ok((pool, found.map_err(|error| Trouble(format!("no worker: {error}")))?))
 }
 
-/// Loads the profiles and has a worker try to parse every text of theirs.
-pub async fn profiles(pool: &WorkerPool) -> Result<Profiles, Trouble> {
-    let folders: Vec<&Path> = OVERRIDE_FOLDERS.iter().map(Path::new).collect();
-    let set = ProfileSet::load(&folders)
-        .map_err(|errors| Trouble(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let texts = set.trial_texts();
-    let report = pool.ask(&Request::Parse { texts: texts.clone() }, None).await;
-    let problems = match report {
-        Ok(Report::Parsed { problems }) => problems,
-        Ok(other) => return Err(Trouble(format!("a worker answered {other:?}"))),
-        Err(error) => return Err(Trouble(format!("no worker: {error}"))),
-    };
-    let verdicts = texts.into_iter().zip(problems).collect();
-    let (working, reasons) = set.resolve(&verdicts);
-    Ok(Profiles { set, working, reasons })
+pub fn profiles() -> Result<ProfileSet, Trouble> {
+    let problems =
+        |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    hardware::load(&settings::profile_folders(None)).map_err(|errors| Trouble(problems(errors)))
+}
+
+/// Workers that know these surroundings.
+pub fn pool(surroundings: &Surroundings, cache: Option<&Path>) -> Result<WorkerPool, Trouble> {
+    let pool = WorkerPool::new(None)?;
+    pool.renew(cache.map(|cache| surroundings.registry(cache)), surroundings.environment());
+    Ok(pool)
 }
 
 /// A file on its own, with everything known of it.

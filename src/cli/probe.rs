@@ -12,7 +12,6 @@ use crate::encoder::{Choices, Decision, Tried};
 use crate::media::MediaInfo;
 use crate::rendition::{Presentation, Rendition, RenditionMedia};
 use crate::timeline::{Nanos, nanos_from_ticks};
-use crate::worker::WorkerPool;
 
 #[derive(Args)]
 pub struct Probe {
@@ -24,8 +23,8 @@ pub struct Probe {
 }
 
 pub async fn run(arguments: Probe) -> Result<ExitCode, Trouble> {
-    let pool = WorkerPool::new(None)?;
-    let profiles = local::profiles(&pool).await?.working;
+    let (pool, examined) = local::examined().await?;
+    let profiles = examined.working;
     let local = local::probe(&pool, &arguments.file).await?;
     let presentation = local::plan(&local, &profiles);
     let choices = Choices::default();

@@ -37,7 +37,8 @@ pub async fn run(arguments: Serve) -> Result<ExitCode, Trouble> {
     log::start(&config.log.level);
     let folders = Folders {
         state: settings::folder(arguments.state_dir, "STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state")?,
-        cache: settings::folder(arguments.cache_dir, "CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache")?,
+        cache: settings::cache_folder(arguments.cache_dir)?,
+        profiles: settings::profile_folders(arguments.config.as_deref()),
     };
     App::start(config, &folders).await?.run().await
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::local::Trouble;
 use crate::config::{self, Config, Overrides};
+use crate::pipeline::set::OVERRIDE_FOLDERS;
 
 /// Read by `serve` when it is there and no other file is named.
 pub const SYSTEM_CONFIG: &str = "/etc/millrace/millrace.toml";
@@ -13,6 +14,26 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
+
+/// Folders whose profiles override the shipped ones and add to them, later ones first: of packages, of the owner, of the
+/// user, and beside the configuration file that is named.
+pub fn profile_folders(config: Option<&Path>) -> Vec<PathBuf> {
+    let of_user = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("millrace").join(PROFILES));
+    let beside = config.and_then(Path::parent).map(|folder| folder.join(PROFILES));
+    let mut folders: Vec<PathBuf> = OVERRIDE_FOLDERS.iter().map(PathBuf::from).collect();
+    for folder in of_user.into_iter().chain(beside) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+const PROFILES: &str = "pipelines";
 
 /// The configuration from all its layers. Without a named file the system's is used, where there is one and no
 /// library is given on the command line.
@@ -41,6 +62,11 @@ pub fn library(argument: &str) -> Result<(Option<String>, PathBuf), Trouble> {
     let path =
         std::path::absolute(path).map_err(|error| Trouble(format!("--library {argument}: {error}")))?;
     Ok((name, path))
+}
+
+/// Where finished segments lie, and what is remembered of the machine.
+pub fn cache_folder(given: Option<PathBuf>) -> Result<PathBuf, Trouble> {
+    folder(given, "CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache")
 }
 
 /// `given`, else what systemd made for the service, else the XDG folder (base directory specification).

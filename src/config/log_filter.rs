@@ -24,7 +24,7 @@ pub struct LogFilter {
 }
 
 /// The modules of this crate that log under their own name.
-pub const ROOMS: [&str; 21] = [
+pub const ROOMS: [&str; 22] = [
     "base",
     "media",
     "timeline",
@@ -41,6 +41,7 @@ pub const ROOMS: [&str; 21] = [
     "library",
     "worker",
     "encoder",
+    "hardware",
     "http",
     "cli",
     "app",

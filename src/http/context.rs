@@ -17,6 +17,7 @@ use crate::encoder::{
     Decision, EncoderStatus, Encoders, HardwareStatus, HeadStatus, LiveEdgeState, LiveStatus, SegmentReader,
     StartOptions, Started, StopReport, StreamError, TextSpan, Whole,
 };
+use crate::hardware::State;
 use crate::library::{BoxFuture, Libraries};
 use crate::rendition::Presentation;
 use crate::timeline::SegmentIndex;
@@ -29,12 +30,20 @@ pub struct Context {
     /// The configuration in force; reload sends another.
     pub config: watch::Receiver<Arc<Config>>,
     /// What `doctor` found, as JSON.
-    pub hardware: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    pub hardware: Box<dyn Fn() -> Hardware + Send + Sync>,
     /// Worker processes, living and dead.
     pub workers: Box<dyn Fn() -> PoolStatus + Send + Sync>,
     /// What happens, for those who listen.
     pub feed: Arc<Feed>,
     pub started: Instant,
+}
+
+/// What this machine can do, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct Hardware {
+    pub found: State,
+    /// What keeps workers inside.
+    pub sandbox: serde_json::Value,
 }
 
 /// Where the live edge of a file is, as it moves.

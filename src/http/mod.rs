@@ -35,7 +35,7 @@ mod text;
 mod transport;
 mod validators;
 
-pub use context::{Context, FragmentedSegment, Segment, Streams};
+pub use context::{Context, FragmentedSegment, Hardware, Segment, Streams};
 pub use feed::Feed;
 pub use respond::respond;
 pub use server::serve;

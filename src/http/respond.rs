@@ -131,7 +131,7 @@ async fn dispatch(route: &Route, call: Call<'_>) -> Answer {
         Route::StreamStop(file) => api::stream::stop(&call, *file).await,
         Route::Streams => api::stream::list(&call).await,
         Route::Events => api::events::listen(&call).await,
-        Route::Hardware => api::json(&call, &(call.context.hardware)()).await,
+        Route::Hardware => api::hardware::found(&call).await,
         Route::OpenApi => Ok(api::description(&call).await),
         Route::HlsIndex(file) => manifests::hls(&call, *file).await,
         Route::DashManifest(file) => manifests::dash(&call, *file).await,

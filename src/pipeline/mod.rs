@@ -7,4 +7,4 @@ pub mod set;
 
 pub use graph::{AudioGraph, Places, VideoGraph, pictures, video_graphs};
 pub use profile::{Profile, ProfileKind, Sessions};
-pub use set::{Encoding, OnDevice, ProfileSet, Resolved};
+pub use set::{Encoding, OnDevice, ProfileSet, Resolved, Verdicts};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Diagnostic, Place, Refusal};
 
@@ -56,7 +56,7 @@ impl From<toml::Spanned<String>> for Text {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProfileKind {
     Video,
@@ -118,13 +118,16 @@ pub struct Encoder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sessions")]
     pub sessions: Sessions,
 }
 
+fn sessions<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Sessions, D::Error> {
+    SessionsText::deserialize(text).map(Sessions::from)
+}
+
 /// How many encoders the hardware has at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "SessionsText")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sessions {
     #[default]
     Any,

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rust_embed::RustEmbed;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::profile::{Device, Profile, ProfileKind, Sessions, Text, fill};
 use crate::config::{Diagnostic, Place, Refusal};
@@ -20,10 +22,11 @@ pub const OVERRIDE_FOLDERS: [&str; 2] = ["/usr/share/millrace/pipelines", "/etc/
 #[derive(Clone, Debug)]
 pub struct ProfileSet {
     profiles: Vec<Profile>,
+    digest: String,
 }
 
 /// The texts of one profile that work on this machine.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resolved {
     pub name: String,
     pub kind: ProfileKind,
@@ -41,7 +44,7 @@ pub struct Resolved {
 }
 
 /// What of [`Device`] works.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnDevice {
     pub memory: String,
     pub decode: BTreeMap<String, String>,
@@ -54,7 +57,7 @@ pub struct OnDevice {
 }
 
 /// One encoder's text, and by how many samples what it makes is late (sound only).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoding {
     pub text: String,
     pub delay: u32,
@@ -113,7 +116,15 @@ impl ProfileSet {
             return Err(problems);
         }
         profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
-        Ok(Self { profiles })
+        let mut digest = Sha256::new();
+        for (name, file) in &files {
+            for part in [name, &file.path, &file.text] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part.as_bytes());
+            }
+        }
+        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { profiles, digest })
     }
 
     pub fn profiles(&self) -> &[Profile] {
@@ -127,13 +138,9 @@ impl ProfileSet {
         texts.into_iter().collect()
     }
 
-    /// What works, given why each of [`Self::trial_texts`] does not parse (`None`: it does). A profile without a
-    /// usable scaler or encoder is left out, with the reason.
-    pub fn resolve(
-        &self,
-        verdicts: &BTreeMap<String, Option<String>>,
-    ) -> (Vec<Resolved>, BTreeMap<String, String>) {
-        let verdicts = Verdicts(verdicts);
+    /// What works, given what is known of each of [`Self::trial_texts`]. A profile without a usable scaler or encoder is
+    /// left out, with the reason.
+    pub fn resolve(&self, verdicts: &Verdicts) -> (Vec<Resolved>, BTreeMap<String, String>) {
         let mut resolved = Vec::new();
         let mut reasons = BTreeMap::new();
         for profile in &self.profiles {
@@ -147,8 +154,13 @@ impl ProfileSet {
         (resolved, reasons)
     }
 
+    /// Changes with any text, and with what a file is called.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Of the working profiles the one for pictures that the owner names, and those for sound; or why there is
-    /// none of that name.
+    /// none of that name. Behind hardware comes the processor: it may fail in the middle of a film.
     pub fn chosen(
         &self,
         name: &str,
@@ -160,7 +172,9 @@ impl ProfileSet {
             let known: Vec<&str> = video().map(|profile| profile.name.as_str()).collect();
             return Err(format!("there is no such profile; known ones are {}", known.join(", ")));
         }
-        working.retain(|profile| profile.kind == ProfileKind::Audio || profile.name == name);
+        let hardware = working.iter().any(|profile| profile.name == name && profile.hardware);
+        let stays = |profile: &Resolved| profile.name == name || (hardware && !profile.hardware);
+        working.retain(|profile| profile.kind == ProfileKind::Audio || stays(profile));
         match working.iter().any(|profile| profile.name == name) {
             true => Ok(working),
             false => Err(reasons.get(name).cloned().unwrap_or_else(|| "it does not work".into())),
@@ -168,10 +182,22 @@ impl ProfileSet {
     }
 }
 
-/// Of each text with sample values, why it does not parse.
-struct Verdicts<'v>(&'v BTreeMap<String, Option<String>>);
+/// Of each text with sample values in its holes, why it does not work; `None` where it does, as far as anybody knows.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts(BTreeMap<String, Option<String>>);
 
-impl Verdicts<'_> {
+impl FromIterator<(String, Option<String>)> for Verdicts {
+    fn from_iter<T: IntoIterator<Item = (String, Option<String>)>>(verdicts: T) -> Self {
+        Self(verdicts.into_iter().collect())
+    }
+}
+
+impl Verdicts {
+    /// Notes that a text of a profile does not work: from now on the next one is taken.
+    pub fn fails(&mut self, text: &str, reason: String) {
+        self.0.insert(trial_text(text), Some(reason));
+    }
+
     fn problem(&self, text: &Text) -> Option<String> {
         match self.0.get(&trial_text(&text.text)) {
             Some(problem) => problem.clone(),
@@ -187,7 +213,8 @@ impl Verdicts<'_> {
         decode.iter().filter_map(|(codec, texts)| Some((codec.clone(), self.first(texts)?))).collect()
     }
 
-    fn resolve(&self, profile: &Profile) -> Result<Resolved, String> {
+    /// What of a profile works, or why nothing does.
+    pub fn resolve(&self, profile: &Profile) -> Result<Resolved, String> {
         let encode: BTreeMap<String, Encoding> = profile
             .encode
             .iter()
@@ -332,11 +359,11 @@ mod tests {
     const HARDWARE: [&str; 5] = ["nv", "cuda", "va", "qsv", "v4l2"];
 
     /// Nothing of [`HARDWARE`] parses, nor what has one of these in it.
-    fn on_a_processor(set: &ProfileSet, missing: &[&str]) -> BTreeMap<String, Option<String>> {
+    fn on_a_processor(set: &ProfileSet, missing: &[&str]) -> Verdicts {
         verdicts(set, &[&HARDWARE[..], missing].concat())
     }
 
-    fn verdicts(set: &ProfileSet, missing: &[&str]) -> BTreeMap<String, Option<String>> {
+    fn verdicts(set: &ProfileSet, missing: &[&str]) -> Verdicts {
         set.trial_texts()
             .into_iter()
             .map(|text| {

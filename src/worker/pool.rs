@@ -1,5 +1,6 @@
 //! Workers for everybody: one spare is kept initialised, so that a start costs no process launch.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct WorkerPool {
 
 struct Shared {
     spawner: Spawner,
-    launch: Launch,
+    launch: Mutex<Launch>,
     spares: Mutex<Vec<Worker>>,
     /// Held while spares are being started, so that no two tasks start the same one.
     restocking: tokio::sync::Mutex<()>,
@@ -73,7 +74,7 @@ impl WorkerPool {
         Ok(Self {
             shared: Arc::new(Shared {
                 spawner,
-                launch,
+                launch: Mutex::new(launch),
                 spares: Mutex::default(),
                 restocking: tokio::sync::Mutex::default(),
                 alive,
@@ -97,6 +98,15 @@ impl WorkerPool {
         WorkerError::Hung(time)
     }
 
+    /// Workers are started with another registry and environment from now on. Those at work go on as they are.
+    pub fn renew(&self, registry: Option<PathBuf>, environment: Vec<(String, OsString)>) {
+        {
+            let mut launch = self.shared.launch.lock().unwrap_or_else(PoisonError::into_inner);
+            (launch.registry, launch.environment) = (registry, environment);
+        }
+        self.close();
+    }
+
     /// Starts spares until there are enough.
     pub async fn keep_spares(&self) -> Result<(), WorkerError> {
         let _alone = self.shared.restocking.lock().await;
@@ -110,7 +120,7 @@ impl WorkerPool {
     /// An initialised worker: the spare, whose successor starts in the background, or a new one.
     pub async fn take(&self) -> Result<Worker, WorkerError> {
         let spare = self.living_spare();
-        self.restock_in(Duration::ZERO);
+        self.stock();
         self.this_or_new(spare).await
     }
 
@@ -118,6 +128,11 @@ impl WorkerPool {
     /// soon after the caller drops what [`Self::restock`] gave it.
     pub async fn take_quietly(&self) -> Result<Worker, WorkerError> {
         self.this_or_new(self.living_spare()).await
+    }
+
+    /// Starts spares in the background, now.
+    pub fn stock(&self) {
+        self.restock_in(Duration::ZERO);
     }
 
     /// Starts spares in the background soon after it is dropped.
@@ -181,7 +196,8 @@ impl WorkerPool {
     }
 
     async fn spawn(&self) -> Result<Worker, WorkerError> {
-        let spawned = Worker::spawn(&self.shared.spawner, &self.shared.launch, self.shared.alive.clone());
+        let launch = self.shared.launch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let spawned = Worker::spawn(&self.shared.spawner, &launch, self.shared.alive.clone());
         let timeout = tokio::time::timeout(START_DEADLINE, spawned).await;
         timeout.unwrap_or_else(|_| Err(self.hung(START_DEADLINE)))
     }

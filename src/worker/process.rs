@@ -1,5 +1,6 @@
 //! One worker process, seen from the server: spawn, send a job, read reports, kill.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub struct Launch {
     pub program: PathBuf,
     /// GStreamer's plugin registry, kept with the cache so that starts do not scan all plugins.
     pub registry: Option<PathBuf>,
+    /// What else the libraries in it read.
+    pub environment: Vec<(String, OsString)>,
     /// Memory that a worker at work may hold.
     pub resident_bytes: u64,
     /// How long a read of a remote source may take.
@@ -65,7 +68,8 @@ impl Launch {
     pub const RESIDENT_BYTES: u64 = 2 << 30;
 
     pub fn new(program: PathBuf, registry: Option<PathBuf>) -> Self {
-        Self { program, registry, resident_bytes: Self::RESIDENT_BYTES, read_deadline: READ_DEADLINE }
+        let (environment, resident_bytes, read_deadline) = (Vec::new(), Self::RESIDENT_BYTES, READ_DEADLINE);
+        Self { program, registry, environment, resident_bytes, read_deadline }
     }
 }
 
@@ -111,6 +115,7 @@ fn spawn(launch: &Launch) -> std::io::Result<(Process, std::os::unix::net::UnixS
     if let Some(registry) = &launch.registry {
         command.env("GST_REGISTRY", registry);
     }
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
 
     let parent = std::process::id();
     // SAFETY: between fork and exec only async-signal-safe system calls are made: prctl, getppid.

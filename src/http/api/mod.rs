@@ -4,6 +4,7 @@
 pub mod events;
 pub mod file;
 pub mod files;
+pub mod hardware;
 pub mod scan;
 pub mod stream;
 pub mod viewing;

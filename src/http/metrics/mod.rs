@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use http::Response;
 
 use super::body::Body;
-use super::context::Context;
+use super::context::{Context, Hardware};
 use super::respond::Call;
 use super::text;
 use crate::encoder::telemetry::{EndCause, Source, Telemetry, Work, WorkDone};
-use crate::encoder::{EncoderStatus, HeadState, HeadStatus};
+use crate::encoder::{EncoderStatus, HardwareStatus, HeadState, HeadStatus, SessionStatus};
 use crate::library::ScanStatus;
 use crate::worker::PoolStatus;
 use exposition::Exposition;
@@ -36,6 +36,7 @@ fn exposed(context: &Context) -> String {
     requests(&mut out, telemetry);
     store(&mut out, &status);
     workers(&mut out, &(context.workers)());
+    hardware(&mut out, &(context.hardware)(), &context.encoders.hardware());
     scan(&mut out, &context.libraries.scan_status());
     process::write(&mut out);
     out.text()
@@ -156,6 +157,35 @@ fn workers(out: &mut Exposition, pool: &PoolStatus) {
     for (death, count) in &pool.deaths {
         let labels = [("cause", death.cause()), ("stage", death.stage().unwrap_or_default())];
         family = family.with(&labels, *count as f64);
+    }
+}
+
+fn hardware(out: &mut Exposition, hardware: &Hardware, status: &HardwareStatus) {
+    let help = "Whether a pipeline profile works on this machine, and why or why not.";
+    let mut family = out.gauge("millrace_profile_works", help);
+    for profile in &hardware.found.examined.report.profiles {
+        let labels = [("profile", profile.name.as_str()), ("reason", &profile.reason)];
+        family = family.with(&labels, f64::from(u8::from(profile.works)));
+    }
+    let help = "Whether trials of profiles are still to be made.";
+    out.gauge("millrace_hardware_examining", help).value(f64::from(u8::from(hardware.found.examining)));
+    let mut family = out.gauge("millrace_hardware_sessions", "Encoders of hardware at work.");
+    for SessionStatus { profile, at_work, .. } in &status.sessions {
+        family = family.with(&[("profile", profile)], f64::from(*at_work));
+    }
+    let help = "Encoders that hardware has at once, where that is known.";
+    let mut family = out.gauge("millrace_hardware_sessions_limit", help);
+    for SessionStatus { profile, limit, .. } in &status.sessions {
+        if let Some(limit) = limit {
+            family = family.with(&[("profile", profile)], f64::from(*limit));
+        }
+    }
+    let help = "Time for which hardware that failed is not used, by what of it; all of it without.";
+    let mut family = out.gauge("millrace_hardware_rests_seconds", help);
+    for rest in &status.resting {
+        let what = rest.combination.as_deref().unwrap_or_default();
+        let labels = [("profile", rest.profile.as_str()), ("what", what), ("reason", &rest.why)];
+        family = family.with(&labels, rest.left.as_secs_f64());
     }
 }
 

@@ -212,7 +212,6 @@ async fn a_stream_stops_and_the_heads_are_listed() {
     ] {
         assert_eq!(head[field], value);
     }
-    assert_eq!(service.get("/api/hardware").await.json(), json!({ "profiles": [] }));
 }
 
 #[tokio::test]
@@ -240,4 +239,20 @@ async fn the_service_tells_how_it_is() {
     let (service, _) = service().with_file("a.mkv", "content").await;
     assert_eq!(service.get("/healthz").await.text(), "ok\n");
     assert_eq!(service.get("/readyz").await.text(), "ready\n");
+}
+
+#[tokio::test]
+async fn what_hardware_can_do_and_does_is_told() {
+    let found = service().get("/api/hardware").await.json();
+    assert_eq!((&found["state"], &found["examined_at"]), (&json!("done"), &json!(null)));
+    let card = &found["profiles"][0];
+    assert_eq!(
+        (&card["name"], &card["works"], &card["remedy"]),
+        (&json!("card"), &json!(false), &json!("plug one in"))
+    );
+    assert_eq!(
+        found["resting"],
+        json!([{ "profile": "card", "combination": null, "why": "worker died", "left_s": 2 }])
+    );
+    assert_eq!(found["sessions"], json!([{ "profile": "card", "at_work": 1, "limit": 2 }]));
 }

@@ -1,5 +1,6 @@
 //! A service with a library in a temporary folder, and streams that do as they are told.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::context::LiveWatch;
-use super::super::{Context, Feed, FragmentedSegment, Segment, Streams, respond};
+use super::super::{Context, Feed, FragmentedSegment, Hardware, Segment, Streams, respond};
 use super::film::film;
 pub use super::film::{AUDIO, BURNT, VIDEO};
 use crate::base::ids::FileId;
@@ -23,11 +24,13 @@ use crate::catalogue::{Catalogue, FileRecord, ListQuery, testing};
 use crate::config::Config;
 use crate::encoder::telemetry::Telemetry;
 use crate::encoder::{
-    Decision, EncoderStatus, HardwareStatus, HeadState, HeadStatus, LiveEdgeState, LiveStatus, StartOptions,
-    Started, StopReport, StreamError, TextSpan, Whole,
+    Decision, EncoderStatus, HardwareStatus, HeadState, HeadStatus, LiveEdgeState, LiveStatus, Resting,
+    SessionStatus, StartOptions, Started, StopReport, StreamError, TextSpan, Whole,
 };
+use crate::hardware::{Examined, ProfileReport, Report, State};
 use crate::library::{BoxFuture, Libraries, LibraryRoot, ProbeFailure, Prober, ScanState};
 use crate::media::{Chapter, KeyframeIndex, MediaInfo};
+use crate::pipeline::ProfileKind;
 use crate::rendition::{Presentation, Rendition};
 use crate::store::Counters;
 use crate::timeline::SegmentIndex;
@@ -225,7 +228,14 @@ impl Streams for FakeStreams {
     }
 
     fn hardware(&self) -> HardwareStatus {
-        HardwareStatus::default()
+        let resting = Resting {
+            profile: "card".into(),
+            combination: None,
+            why: "worker died".into(),
+            left: Duration::from_millis(1500),
+        };
+        let sessions = SessionStatus { profile: "card".into(), at_work: 1, limit: Some(2) };
+        HardwareStatus { resting: vec![resting], sessions: vec![sessions] }
     }
 
     fn status(&self) -> EncoderStatus {
@@ -283,6 +293,26 @@ pub fn service() -> Service {
     configured("")
 }
 
+/// Hardware that is there, and some that is not.
+fn found() -> Hardware {
+    let profile = |name: &str, works: bool, reason: &str| ProfileReport {
+        name: name.into(),
+        kind: ProfileKind::Video,
+        works,
+        reason: reason.into(),
+        remedy: (!works).then(|| "plug one in".into()),
+        encodes: BTreeMap::new(),
+        decodes: vec!["h264".into()],
+        decodes_on_device: Vec::new(),
+        on_device: Vec::new(),
+        fails: BTreeMap::new(),
+    };
+    let profiles = vec![profile("card", false, "no \"card\""), profile("software", true, "it does")];
+    let examined = Examined { report: Report { profiles, devices: Vec::new() }, ..Examined::default() };
+    let found = State { examined: examined.into(), ..State::default() };
+    Hardware { found, sandbox: serde_json::json!({ "holds": true }) }
+}
+
 /// With these lines of configuration.
 pub fn configured(text: &str) -> Service {
     with_feed(text, Feed::default())
@@ -313,7 +343,7 @@ pub fn with_feed(text: &str, feed: Feed) -> Service {
         libraries,
         encoders: Arc::clone(&streams) as _,
         config: watch::Sender::new(Arc::new(config)).subscribe(),
-        hardware: Box::new(|| serde_json::json!({ "profiles": [] })),
+        hardware: Box::new(found),
         workers: Box::new(|| PoolStatus { living: 3, spares: 2, deaths: vec![(Death::Killed, 1)] }),
         feed,
         started: Instant::now(),

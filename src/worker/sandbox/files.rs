@@ -102,13 +102,20 @@ fn ruleset() -> Result<landlock::RulesetCreated, RulesetError> {
         .add_rules(path_beneath_rules(devices(), use_device))
 }
 
-/// Graphics cards. A render node is all that decoding and encoding needs.
+/// Graphics cards, of which a render node is all that decoding and encoding needs, and codecs behind V4L2. Those have
+/// numbers from 10 on: cameras have lower ones.
 fn devices() -> Vec<PathBuf> {
+    let codec = |name: &str| {
+        name.strip_prefix("video")
+            .and_then(|number| number.parse().ok())
+            .is_some_and(|number: u32| number >= 10)
+    };
+    let known = |name: &str| name.starts_with("nvidia") || name.starts_with("media") || codec(name);
     let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
-    let nvidia = entries.map(|entry| entry.path()).filter(|path| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("nvidia"))
-    });
-    nvidia.chain(["/dev/dri".into()]).collect()
+    let nodes = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(known));
+    nodes.chain(["/dev/dri".into()]).collect()
 }
 
 /// Where GStreamer remembers its plugins: a worker that starts inside the sandbox reads it there.
