@@ -15,7 +15,7 @@ use millrace::media::{IndexSource, MediaInfo};
 use millrace::pipeline::{ProfileSet, Resolved};
 use millrace::rendition::{self, Ladder, LadderRung, PlanSettings, Presentation, Rendition};
 use millrace::timeline::{CutTargets, SegmentIndex};
-use millrace::worker::protocol::{Input, Report, Request};
+use millrace::worker::protocol::{HeadSpec, Input, Report, Request};
 use millrace::worker::{Source, WorkerPool};
 use mp4_atom::{Header, ReadAtom, ReadFrom};
 use tokio::runtime::Runtime;
@@ -235,11 +235,16 @@ async fn run(
     first_part: u32,
     attempt: usize,
 ) -> Result<Made, String> {
-    let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
     let until = SegmentIndex(rendition.cuts.segment_count());
     let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
     let (spec, _) = spec::head_spec(&film.info, rendition, profiles(), attempt, stretch)
         .ok_or("no profile can make it")?;
+    run_spec(film, rendition, spec).await
+}
+
+/// What a head makes of this work.
+pub async fn run_spec(film: &Film, rendition: &Rendition, spec: HeadSpec) -> Result<Made, String> {
+    let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
     let mut entry = spec::known_entry(&film.info, rendition);
     let mut worker = POOL.take().await.map_err(|error| error.to_string())?;
     let request = Request::Head(Box::new(spec));
