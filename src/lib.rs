@@ -1,11 +1,13 @@
 //! Millrace, floor by floor; imports point down only (`tests/tidy.rs` reads them).
 //!
 //! 7 `cli` · 6 `http` · 5 `encoder`, `hardware` · 4 `library`, `worker` · 3 `pipeline`, `catalogue`, `store` ·
-//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text`, `subpicture` · 0 `base`
+//! 2 `rendition`, `manifest`, `config` · 1 `media`, `timeline`, `isobmff`, `mpegts`, `text`, `subpicture`,
+//! `colour` · 0 `base`
 
 pub mod base;
 pub mod catalogue;
 pub mod cli;
+pub mod colour;
 pub mod config;
 pub mod encoder;
 pub mod hardware;

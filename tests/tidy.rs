@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use millrace::config::ROOMS;
 
 /// Rooms and their floors: a room imports from its own floor and those below.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("base", 0),
     ("media", 1),
     ("timeline", 1),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("mpegts", 1),
     ("text", 1),
     ("subpicture", 1),
+    ("colour", 1),
     ("rendition", 2),
     ("manifest", 2),
     ("config", 2),

@@ -24,7 +24,7 @@ pub struct LogFilter {
 }
 
 /// The modules of this crate that log under their own name.
-pub const ROOMS: [&str; 22] = [
+pub const ROOMS: [&str; 23] = [
     "base",
     "media",
     "timeline",
@@ -32,6 +32,7 @@ pub const ROOMS: [&str; 22] = [
     "mpegts",
     "text",
     "subpicture",
+    "colour",
     "rendition",
     "manifest",
     "config",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::media::{
-    AudioTrack, Colour, Container, Disposition, IndexSource, Keyframe, KeyframeIndex, MediaInfo, TextTrack,
-    TrackFacts, VideoTrack,
+    AudioTrack, Colour, Container, Disposition, Hdr, IndexSource, Keyframe, KeyframeIndex, MediaInfo,
+    TextTrack, TrackFacts, VideoTrack,
 };
 use crate::timeline::{CutList, CutTargets, FragmentRule, FrameRate, NANOS_PER_SECOND, SegmentIndex};
 
@@ -161,6 +161,23 @@ fn sizes_are_even_upright_and_in_square_pixels() {
     assert_eq!(size(VideoTrack { sample_aspect: (16, 11), ..picture("mpeg2", 720, 576) }), (1046, 576));
     assert_eq!(size(VideoTrack { rotation: 90, ..picture("h264", 568, 320) }), (320, 568));
     assert_eq!(size(picture("h264", 321, 181)), (320, 180));
+}
+
+#[test]
+fn rungs_of_hdr_pictures_are_bt709_whatever_else_the_file_says() {
+    let of = |primaries, transfer, hdr| {
+        let colour = Colour { primaries, transfer, matrix: primaries, hdr, ..Colour::default() };
+        let plan =
+            planned(file(vec![VideoTrack { colour, ..picture("h265", 640, 360) }], vec![]), &index(), "");
+        let plan = plan.expect("playable");
+        let rung = plan.renditions().find(|rendition| !rendition.copied).expect("a rung");
+        let colour = &rung.video().expect("a picture").colour;
+        assert_eq!((colour.hdr, colour.peak, colour.full_range), (None, None, false));
+        (colour.primaries, colour.transfer, colour.matrix)
+    };
+    assert_eq!(of(9, 16, Some(Hdr::Pq)), (1, 1, 1));
+    assert_eq!(of(6, 18, Some(Hdr::Hlg)), (1, 1, 1));
+    assert_eq!(of(6, 6, None), (6, 6, 6));
 }
 
 #[test]

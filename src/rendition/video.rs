@@ -248,11 +248,12 @@ fn source_colour(track: &VideoTrack) -> Colour {
     Colour { primaries: code, transfer: code, matrix: code, ..colour.clone() }
 }
 
-/// What comes out of the encoders: the source's colour where 8-bit displays know it, BT.709 for the rest.
+/// What comes out of the encoders: the source's colour where 8-bit displays know it, BT.709 for the rest, and where
+/// tones are mapped.
 fn sdr_colour(track: &VideoTrack) -> Colour {
     let colour = source_colour(track);
     match (colour.primaries, colour.matrix) {
-        (5 | 6, 5 | 6) => Colour { full_range: false, hdr: None, peak: None, ..colour },
+        (5 | 6, 5 | 6) if colour.hdr.is_none() => Colour { full_range: false, peak: None, ..colour },
         _ => Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false, hdr: None, peak: None },
     }
 }

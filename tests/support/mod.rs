@@ -239,10 +239,15 @@ async fn run(
     first_part: u32,
     attempt: usize,
 ) -> Result<Made, String> {
-    let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
     let until = SegmentIndex(rendition.cuts.segment_count());
     let stretch = spec::Stretch { start: SegmentIndex(k), first_part, until };
-    made(&POOL, film, rendition, head_spec(film, rendition, attempt, stretch)).await
+    run_spec(film, rendition, head_spec(film, rendition, attempt, stretch)).await
+}
+
+/// What a head makes of this work.
+pub async fn run_spec(film: &Film, rendition: &Rendition, spec: HeadSpec) -> Result<Made, String> {
+    let _permit = PERMITS.acquire().await.map_err(|error| error.to_string())?;
+    made(&POOL, film, rendition, spec).await
 }
 
 /// What a worker of this pool makes of a film that is told to make some of a rendition.

@@ -23,6 +23,7 @@ mod source;
 mod streams;
 mod survey;
 mod text;
+mod tone_map;
 mod trial;
 
 use std::fs::File;
@@ -70,7 +71,9 @@ pub fn run(socket: OwnedFd, sandbox_first: bool) -> Result<(), WireError> {
     let reader = UnixStream::from(socket);
     let output = Output::new(reader.try_clone().map_err(|_| WireError::Closed)?);
     let entered = sandbox_first.then(sandbox::enter);
-    if let Err(error) = gstreamer::init().and_then(|()| source::register()) {
+    if let Err(error) =
+        gstreamer::init().and_then(|()| source::register()).and_then(|()| tone_map::register())
+    {
         output.report(&Report::Failed(Failure::new(FailureKind::Setup, "gstreamer", error.to_string())));
         return Ok(());
     }
