@@ -77,7 +77,9 @@ pub fn folder(
     below_home: &str,
 ) -> Result<PathBuf, Trouble> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // Workers stand elsewhere.
     given
+        .and_then(|given| std::path::absolute(given).ok())
         .or_else(|| variable(systemd))
         .or_else(|| Some(variable(xdg)?.join("millrace")))
         .or_else(|| Some(variable("HOME")?.join(below_home).join("millrace")))

@@ -63,7 +63,12 @@ impl Surroundings {
                 }
             }
         }
-        lines.extend(plugin_folders().iter().map(|folder| seen(folder)));
+        for folder in plugin_folders() {
+            let plugins =
+                std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            let plugins = plugins.filter(|path| path.extension().is_some_and(|end| end == "so"));
+            lines.extend(plugins.map(|path| seen(&path)));
+        }
         lines.extend(
             VERSIONS
                 .iter()

@@ -17,7 +17,7 @@ pub struct Profile {
     pub priority: i32,
     /// Element factories without which the profile is of no use.
     #[serde(default)]
-    pub needs: Vec<String>,
+    pub needs: Vec<Text>,
     /// Device nodes, with `*` and `[…]` as a shell has them: one of them has to be there and usable.
     #[serde(default)]
     pub devices: Vec<String>,
@@ -223,6 +223,7 @@ impl Profile {
             .flatten()
             .chain(single.into_iter().flatten())
             .chain(self.encode.values().flatten().map(|encoder| &encoder.text))
+            .chain(&self.needs)
     }
 }
 

@@ -215,6 +215,9 @@ impl Verdicts {
 
     /// What of a profile works, or why nothing does.
     pub fn resolve(&self, profile: &Profile) -> Result<Resolved, String> {
+        if let Some(missing) = profile.needs.iter().find_map(|element| self.problem(element)) {
+            return Err(missing);
+        }
         let encode: BTreeMap<String, Encoding> = profile
             .encode
             .iter()
@@ -402,6 +405,19 @@ mod tests {
         let (resolved, reasons) = set.resolve(&on_a_processor(&set, &["x264enc", "openh264enc"]));
         assert!(names(&resolved, ProfileKind::Video).is_empty());
         assert_eq!(reasons.len(), 6, "{reasons:?}");
+    }
+
+    #[test]
+    fn a_profile_is_of_no_use_without_an_element_that_it_needs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shipped = Shipped::get("openh264.toml").expect("shipped").data;
+        let text =
+            String::from_utf8_lossy(&shipped).replace("[\"openh264enc\"]", "[\"openh264enc\", \"magic\"]");
+        std::fs::write(folder.path().join("openh264.toml"), text).expect("written");
+        let set = ProfileSet::load(&[folder.path()]).expect("profiles load");
+        let (resolved, reasons) = set.resolve(&on_a_processor(&set, &["magic"]));
+        assert_eq!(names(&resolved, ProfileKind::Video), ["software"]);
+        assert_eq!(reasons["openh264"], "no element \"magic\"");
     }
 
     #[test]

@@ -14,21 +14,22 @@ export const binary = process.env.MILLRACE_BIN ?? path.join(target, 'debug', 'mi
 // The server takes MILLRACE_… for settings and refuses those it does not know.
 const plain = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')));
 
-/** What GStreamer found when it looked through all of its plugins: made once, where a server of its own would do so again. */
-const registry = 'gstreamer-registry.bin';
-let plugins;
-function rememberPlugins(cache) {
-  if (plugins === undefined) {
-    const dir = temporary();
-    // Any worker makes it, whatever it is to look at.
-    spawnSync(binary, ['probe', binary], { stdio: 'ignore', env: { ...plain, GST_REGISTRY: path.join(dir, registry) } });
-    try { plugins = fs.readFileSync(path.join(dir, registry)); } catch { plugins = null; }
+/** What was found out about this machine, by name of the file: made once, where a server of its own would do so again. */
+let found;
+function rememberMachine(cache) {
+  if (found === undefined) {
+    const dir = temporary(), kept = path.join(dir, 'millrace');
+    // Whatever it is to look at.
+    spawnSync(binary, ['probe', binary], { stdio: 'ignore', env: { ...plain, XDG_CACHE_HOME: dir, CACHE_DIRECTORY: '' } });
+    const names = fs.existsSync(kept) ? fs.readdirSync(kept) : [];
+    found = names.map(name => [name, fs.readFileSync(path.join(kept, name))]);
     fs.rmSync(dir, { recursive: true, force: true });
   }
-  const target = path.join(cache, registry);
-  if (plugins === null || fs.existsSync(target)) return;
   fs.mkdirSync(cache, { recursive: true });
-  fs.writeFileSync(target, plugins);
+  for (const [name, bytes] of found) {
+    const target = path.join(cache, name);
+    if (!fs.existsSync(target)) fs.writeFileSync(target, bytes);
+  }
 }
 
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
@@ -110,7 +111,7 @@ export async function startServer({ library, libraries = { Films: library }, hom
   assert.ok(fs.existsSync(binary), `no server at ${binary}: build it, or name it in MILLRACE_BIN`);
   const root = home ?? temporary();
   const cache = path.join(root, 'cache');
-  rememberPlugins(cache);
+  rememberMachine(cache);
   const args = ['serve', '--listen', '127.0.0.1:0', '--state-dir', path.join(root, 'state'), '--cache-dir', cache];
   for (const [name, dir] of Object.entries(libraries)) args.push('--library', `${name}=${dir}`);
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...plain, ...environment } });

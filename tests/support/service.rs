@@ -1,6 +1,7 @@
 //! The built binary, started, asked over HTTP and looked at from outside.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -16,8 +17,6 @@ pub const SPARES: u64 = 2;
 /// Tests at work at once: the service of each has several busy processes.
 const TESTS: usize = 2;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_millrace");
-/// Where a service remembers what plugins GStreamer has, in its cache.
-const REGISTRY: &str = "gstreamer-registry.bin";
 
 /// How a service is started.
 pub struct Setup {
@@ -73,8 +72,8 @@ impl Setup {
 
     pub fn start(self) -> Service {
         let turn = Turn::take();
-        if let Some(plugins) = &*PLUGINS {
-            fs::write(self.folder().join("cache").join(REGISTRY), plugins).expect("a registry");
+        for (name, content) in &*MACHINE {
+            fs::write(self.folder().join("cache").join(name), content).expect("written");
         }
         let (process, address) = self.launch("127.0.0.1:0".parse().expect("an address"), 1);
         Service { process, address, setup: self, starts: 1, _turn: turn }
@@ -204,15 +203,16 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
     })
 }
 
-/// What GStreamer found when it looked through all of its plugins: made once, where a service of its own would do so
-/// again. What is there from another run is brought up to date by GStreamer.
-static PLUGINS: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
-    let registry = Path::new(env!("CARGO_TARGET_TMPDIR")).join(REGISTRY);
-    // Any worker makes it, whatever it is to look at.
+/// What was found out about this machine, by name of the file: made once, where a service of its own would do so again.
+/// What is there from another run is brought up to date.
+static MACHINE: LazyLock<Vec<(OsString, Vec<u8>)>> = LazyLock::new(|| {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("machine");
+    // Whatever it is to look at.
     let mut probe = Command::new(PROGRAM);
-    let probe = probe.arg("probe").arg(PROGRAM).env("GST_REGISTRY", &registry);
+    let probe = probe.arg("probe").arg(PROGRAM).env("XDG_CACHE_HOME", &cache).env_remove("CACHE_DIRECTORY");
     let _no_film = probe.stdin(Stdio::null()).output().expect("it runs");
-    fs::read(registry).ok()
+    let files = fs::read_dir(cache.join("millrace")).into_iter().flatten().flatten();
+    files.filter_map(|file| Some((file.file_name(), fs::read(file.path()).ok()?))).collect()
 });
 
 /// One of the places for tests at work.
