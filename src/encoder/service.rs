@@ -115,7 +115,7 @@ impl FileEncoder {
 
 /// A file is looked at again in the catalogue after so long; within it, segments are served without.
 const RECHECK: Duration = Duration::from_secs(2);
-/// A segment is looked for in the store and with its encoder so many times, in case it moves from one to the other.
+/// Something is looked for in the store and with its encoder so many times, in case it moves from one to the other.
 const LOOKS: usize = 3;
 
 /// Files of subtitles that come or go are noticed after so long.
@@ -260,15 +260,12 @@ impl Encoders {
 
     /// The init segment of a rendition, by its id in URLs.
     pub async fn init(&self, file: FileId, rendition: &str) -> Result<Bytes, StreamError> {
-        for _ in 0..LOOKS {
+        look_again(|| async move {
             let encoder = self.encoder(file).await?;
             let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
-            // None where the encoder has just retired.
-            if let Some(answer) = asked(&encoder, |reply| Command::Init { rendition, reply }).await {
-                return answer;
-            }
-        }
-        Err(StreamError::ShuttingDown)
+            asked(&encoder, |reply| Command::Init { rendition, reply }).await?
+        })
+        .await
     }
 
     /// A segment, whole or growing. Starts what has to be started; does not wait for the first fragment.
@@ -340,7 +337,7 @@ impl Encoders {
         rendition: &str,
         segment: SegmentIndex,
     ) -> Result<SegmentReader, StreamError> {
-        for _ in 0..LOOKS {
+        look_again(|| async move {
             let encoder = self.encoder(file).await?;
             let (index, id) = rendition_of(file, &encoder.presentation(), rendition)?;
             let key = StoreKey { file, rendition: id.0.clone(), segment: Some(segment.0) };
@@ -353,18 +350,18 @@ impl Encoders {
                 return Ok(SegmentReader::stored(read));
             }
             let command = |reply| Command::Segment { rendition: index, segment: segment.0, reply };
-            match asked(&encoder, command).await {
-                Some(Ok(Some(reader))) => return Ok(reader),
-                Some(Err(error)) => return Err(error),
-                // It has come into the store between the two questions, or the encoder has just retired.
-                Some(Ok(None)) | None => {}
-            }
-        }
-        Err(StreamError::ShuttingDown)
+            // None where it has come into the store between the two questions.
+            asked(&encoder, command).await??.ok_or(StreamError::ShuttingDown)
+        })
+        .await
     }
 
     /// Warms the heads that playback at a position will need; with `wait`, until the first fragment exists.
     pub async fn start(&self, file: FileId, options: StartOptions) -> Result<Started, StreamError> {
+        look_again(|| self.try_to_start(file, options)).await
+    }
+
+    async fn try_to_start(&self, file: FileId, options: StartOptions) -> Result<Started, StreamError> {
         let begin = Instant::now();
         let encoder = self.encoder(file).await?;
         let presentation = &encoder.presentation();
@@ -383,7 +380,7 @@ impl Encoders {
                 |wanted: &Arc<Rendition>| presentation.renditions().position(|known| known.id == wanted.id);
             let renditions = chosen.iter().filter_map(index).collect();
             let command = |reply| Command::Live { at_ns, renditions, reply };
-            live = asked(&encoder, command).await.ok_or(StreamError::ShuttingDown)?;
+            live = asked(&encoder, command).await?;
             at_ns = live.as_ref().map_or(at_ns, |live: &LiveStatus| live.position_ns.saturating_sub(1));
         }
         ask(&encoder, Command::Expect { at_ns }).await?;
@@ -414,7 +411,7 @@ impl Encoders {
         let mut report = StopReport::default();
         // One that has retired has nothing left to stop.
         if let Some(encoder) = known
-            && let Some(stopped) = asked(&encoder, |reply| Command::Stop { purge, reply }).await
+            && let Ok(stopped) = asked(&encoder, |reply| Command::Stop { purge, reply }).await
         {
             report = stopped;
         }
@@ -452,9 +449,12 @@ impl Encoders {
 
     /// Somebody watches this rendition at the live edge: it is made in step with it.
     pub async fn watch_live(&self, file: FileId, rendition: &str) -> Result<(), StreamError> {
-        let encoder = self.encoder(file).await?;
-        let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
-        ask(&encoder, Command::Watch { rendition }).await
+        look_again(|| async move {
+            let encoder = self.encoder(file).await?;
+            let (rendition, _) = rendition_of(file, &encoder.presentation(), rendition)?;
+            ask(&encoder, Command::Watch { rendition }).await
+        })
+        .await
     }
 
     pub fn telemetry(&self) -> &Telemetry {
@@ -552,11 +552,27 @@ async fn ask(encoder: &FileEncoder, command: Command) -> Result<(), StreamError>
     encoder.commands.send(command).await.map_err(|_| StreamError::ShuttingDown)
 }
 
-/// The answer to a command; none of an encoder that has ended.
-async fn asked<T>(encoder: &FileEncoder, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+/// The answer to a command; an encoder that has ended is shutting down.
+async fn asked<T>(
+    encoder: &FileEncoder,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Result<T, StreamError> {
     let (reply, answer) = oneshot::channel();
-    ask(encoder, command(reply)).await.ok()?;
-    answer.await.ok()
+    ask(encoder, command(reply)).await?;
+    answer.await.map_err(|_| StreamError::ShuttingDown)
+}
+
+/// What `look` finds, a few times over where an encoder ends between being found and being asked: the next one is another.
+async fn look_again<T, F: Future<Output = Result<T, StreamError>>>(
+    look: impl Fn() -> F,
+) -> Result<T, StreamError> {
+    for _ in 1..LOOKS {
+        match look().await {
+            Err(StreamError::ShuttingDown) => {}
+            done => return done,
+        }
+    }
+    look().await
 }
 
 /// The place and the id of a rendition.

@@ -18,6 +18,8 @@ const SMALL_PIECE: usize = 64 << 10;
 const HEAD: usize = 4096;
 /// A clock comes ten times a second (2.7.2): there is one in so many bytes, or it is none.
 const CLOCK_WITHIN: u64 = 8 << 20;
+/// Halving a file of any length.
+const MAX_HALVES: usize = 64;
 
 pub struct Packets<'s> {
     window: Window<'s>,
@@ -83,6 +85,31 @@ impl<'s> Packets<'s> {
         Ok(self.clock_where(at, |of| of == pid)?.map(|(_, clock)| clock))
     }
 
+    /// A place whose next clock with this PID is `early`, and no farther than `near` from where it is not any more, if the
+    /// clock is early up to one place and not behind it.
+    pub fn last_early(
+        &mut self,
+        pid: u16,
+        near: u64,
+        early: impl Fn(u64) -> bool,
+    ) -> Result<u64, ContainerError> {
+        let (mut from, mut to) = (self.first, self.len());
+        let piece = std::mem::replace(&mut self.piece, SMALL_PIECE);
+        for _ in 0..MAX_HALVES {
+            if to.saturating_sub(from) <= near {
+                break;
+            }
+            let middle = from + (to - from) / 2;
+            if self.clock_from(middle, pid)?.is_some_and(&early) {
+                from = middle;
+            } else {
+                to = middle;
+            }
+        }
+        self.piece = piece;
+        Ok(from)
+    }
+
     fn clock_where(
         &mut self,
         at: u64,
@@ -123,26 +150,37 @@ impl Packet {
 
     /// What it carries; nothing where it is damaged or scrambled.
     pub fn payload(&self) -> &[u8] {
-        let [_, second, _, control, ..] = self.bytes;
-        let from = match control >> 4 & 3 {
-            1 => 4,
-            3 => 5 + usize::from(self.bytes[4]),
-            _ => PACKET,
-        };
-        if second & 0x80 != 0 || control & 0xc0 != 0 {
-            return &[];
-        }
-        self.bytes.get(from..).unwrap_or_default()
+        payload_from(&self.bytes).and_then(|from| self.bytes.get(from..)).unwrap_or_default()
     }
 
     /// The program clock in units of 27 MHz (2.4.3.5).
     pub fn clock(&self) -> Option<u64> {
-        const PCR: u8 = 0x10;
-        let [_, _, _, control, length, flags, a, b, c, d, e, f, ..] = self.bytes;
-        if control & 0x20 == 0 || length < 7 || flags & PCR == 0 {
-            return None;
-        }
+        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = self.bytes;
         let base = u64::from(u32::from_be_bytes([a, b, c, d])) << 1 | u64::from(e >> 7);
-        Some(base * 300 + u64::from(u16::from_be_bytes([e & 1, f])))
+        has_clock(&self.bytes).then(|| base * 300 + u64::from(u16::from_be_bytes([e & 1, f])))
     }
+}
+
+/// A program clock is in its bytes from the sixth on.
+pub fn has_clock(packet: &[u8; PACKET]) -> bool {
+    const PCR: u8 = 0x10;
+    let [_, _, _, control, length, flags, ..] = *packet;
+    control & 0x20 != 0 && length >= 7 && flags & PCR != 0
+}
+
+/// Where what it carries begins; `None` where it carries nothing, or is damaged or scrambled.
+pub fn payload_from(packet: &[u8; PACKET]) -> Option<usize> {
+    let [_, second, _, control, length, ..] = *packet;
+    let readable = second & 0x80 == 0 && control & 0xc0 == 0;
+    match control >> 4 & 3 {
+        1 if readable => Some(4),
+        3 if readable => Some(5 + usize::from(length)),
+        _ => None,
+    }
+}
+
+/// A time stamp in ticks of 90 kHz: 33 bits with markers between them (2.4.3.7).
+pub fn stamp([a, b, c, d, e]: [u8; 5]) -> u64 {
+    let [a, b, c, d, e] = [a, b, c, d, e].map(u64::from);
+    (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
 }

@@ -5,7 +5,7 @@
 //!
 //! Which side of the place a time stamp belongs to is told by itself: those behind it are all less than those before it.
 
-use super::packets::{PACKET, Packets, SYNC};
+use super::packets::{self, PACKET, Packets, SYNC};
 use crate::media::{ContainerError, ReadAt};
 
 /// Of the program clock (2.4.3.5), in units of 27 MHz.
@@ -25,7 +25,6 @@ const TAIL: u64 = 256 << 10;
 const LONGEST_TAIL: u64 = 8 << 20;
 /// Two clocks are that close to each other where the place between them is read through.
 const NEAR: u64 = 256 << 10;
-const MAX_HALVES: usize = 64;
 /// Packets that have to agree where the step was lost.
 const AGREED: usize = 3;
 
@@ -115,21 +114,15 @@ impl ClockRebase {
     }
 
     fn rebase_packet(&self, packet: &mut [u8; PACKET]) {
-        const PCR: u8 = 0x10;
-        let [_, second, _, control, length, flags, ..] = *packet;
-        let adapted = control & 0x20 != 0;
-        if adapted && length >= 7 && flags & PCR != 0 {
+        if packets::has_clock(packet) {
             let [_, _, _, _, _, _, a, b, c, d, e, ..] = packet;
             let base = u64::from(u32::from_be_bytes([*a, *b, *c, *d])) << 1 | u64::from(*e >> 7);
             let base = self.moved(base);
             [*a, *b, *c, *d] = ((base >> 1) as u32).to_be_bytes();
             *e = *e & 0x7f | (base as u8 & 1) << 7;
         }
-        let scrambled = control & 0xc0 != 0;
-        if second & 0x40 == 0 || scrambled || control & 0x10 == 0 {
-            return;
-        }
-        let from = if adapted { 5 + usize::from(length) } else { 4 };
+        let begins = packet[1] & 0x40 != 0;
+        let Some(from) = packets::payload_from(packet).filter(|_| begins) else { return };
         // The head of a PES packet (2.4.3.7), where its kind has one with time stamps.
         let Some([0, 0, 1, id, _, _, marker, kinds, _, rest @ ..]) = packet.get_mut(from..) else { return };
         let has_stamps = !matches!(id, 0xbc | 0xbe | 0xbf | 0xf0 | 0xf1 | 0xf2 | 0xf8 | 0xff);
@@ -143,11 +136,9 @@ impl ClockRebase {
         }
     }
 
-    /// 33 bits with markers between them.
-    fn rebase_stamp(&self, [a, b, c, d, e]: &mut [u8; 5]) {
-        let high = u64::from(*a >> 1 & 7) << 30;
-        let middle = u64::from(u16::from_be_bytes([*b, *c]) >> 1) << 15;
-        let ticks = self.moved(high | middle | u64::from(u16::from_be_bytes([*d, *e]) >> 1));
+    fn rebase_stamp(&self, bytes: &mut [u8; 5]) {
+        let ticks = self.moved(packets::stamp(*bytes));
+        let [a, b, c, d, e] = bytes;
         *a = *a & 0xf1 | (ticks >> 29) as u8 & 0x0e;
         [*b, *c] = ((ticks >> 14) as u16 & 0xfffe | u16::from(*c & 1)).to_be_bytes();
         [*d, *e] = ((ticks << 1) as u16 & 0xfffe | u16::from(*e & 1)).to_be_bytes();
@@ -176,18 +167,7 @@ fn last_clock(packets: &mut Packets<'_>, pid: u16) -> Result<Option<u64>, Contai
 
 /// The clocks on both sides of where it comes to be less than `begin`, the first one, as it is at the end.
 fn jump(packets: &mut Packets<'_>, pid: u16, begin: u64) -> Result<Option<[u64; 2]>, ContainerError> {
-    let (mut from, mut to) = (packets.first, packets.len());
-    for _ in 0..MAX_HALVES {
-        if to - from <= NEAR {
-            break;
-        }
-        let middle = from + (to - from) / 2;
-        if packets.clock_from(middle, pid)?.is_some_and(|clock| clock >= begin) {
-            from = middle;
-        } else {
-            to = middle;
-        }
-    }
+    let mut from = packets.last_early(pid, NEAR, |clock| clock >= begin)?;
     let mut before = begin;
     while let Some(packet) = packets.next(&mut from)? {
         let Some(clock) = packet.clock().filter(|_| packet.pid() == pid) else { continue };

@@ -4,7 +4,7 @@
 use std::ops::{ControlFlow, Range};
 
 use super::number;
-use super::packets::{Packet, Packets};
+use super::packets::{self, Packet, Packets};
 use super::rebase::ROUND_TICKS;
 use super::tables::{self, Page};
 use crate::media::{ContainerError, ReadAt, TextBlock, TextStep, TrackNumber};
@@ -17,8 +17,6 @@ const MAX_PES: usize = 6 + 0xffff;
 const AHEAD_NS: Nanos = 5 * NANOS_PER_SECOND;
 /// A place found by the clock is as good as this.
 const NEAR: u64 = 1 << 20;
-/// Halving a file of any length.
-const MAX_HALVES: usize = 64;
 /// What lies so little before the first clock is before it; what lies farther has gone round (2^33 ticks of 90 kHz).
 const BEFORE_TICKS: u64 = 600 * 90_000;
 
@@ -130,26 +128,11 @@ impl<'s> TextReader<'s> {
 
     /// A place in the stream whose clock has not come to `time` yet, and not far from where it has.
     fn place_of(&mut self, time: Nanos) -> Result<u64, ContainerError> {
-        let first = self.packets.first;
-        let (mut from, mut to) = (first, self.packets.len());
-        self.packets.read_little(true);
-        for _ in 0..MAX_HALVES {
-            if time <= 0 || to.saturating_sub(from) <= NEAR {
-                break;
-            }
-            let middle = from + (to - from) / 2;
-            let earlier = self
-                .packets
-                .clock_from(middle, self.clock_pid)?
-                .is_some_and(|clock| nanos(clock / 300, self.first_clock) < time);
-            if earlier {
-                from = middle;
-            } else {
-                to = middle;
-            }
+        if time <= 0 {
+            return Ok(self.packets.first);
         }
-        self.packets.read_little(false);
-        Ok(from)
+        let first_clock = self.first_clock;
+        self.packets.last_early(self.clock_pid, NEAR, |clock| nanos(clock / 300, first_clock) < time)
     }
 }
 
@@ -233,10 +216,6 @@ fn unwrap(pes: &[u8]) -> Option<(&[u8], Option<u64>)> {
     const PTS: u8 = 0x80;
     let [flags, length, rest @ ..] = pes.get(7..)? else { return None };
     let data = rest.get(usize::from(*length)..)?;
-    let ticks =
-        rest.first_chunk::<5>().filter(|_| flags & PTS != 0 && *length >= 5).map(|[a, b, c, d, e]| {
-            let [a, b, c, d, e] = [a, b, c, d, e].map(|byte| u64::from(*byte));
-            (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
-        });
-    Some((data, ticks))
+    let told = rest.first_chunk().filter(|_| flags & PTS != 0 && *length >= 5);
+    Some((data, told.map(|bytes| packets::stamp(*bytes))))
 }

@@ -60,10 +60,11 @@ fn is_edited(input: &Input) -> bool {
     input.container == Container::Mp4 && input.edit_offset_ns > 0
 }
 
-/// What is read of a file in the place of `file`: what readers would not understand is put right.
-pub fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
+/// What is read of a file in the place of `file`: what readers would not understand is put right. `edit_offset_ns` is how
+/// much of the track an edit list leaves out, where it is for one that has such a list; else 0.
+pub fn bytes_for(container: Container, edit_offset_ns: Nanos, file: Arc<SourceBytes>) -> Arc<SourceBytes> {
     let Ok(mut reader) = SourceReader::new(&file) else { return file };
-    match (container, edit) {
+    match (container, edit_offset_ns) {
         // tsdemux guesses, differently each time, where it seeks across a place where the clock jumps back.
         (Container::MpegTs, _) => match ClockRebase::of(&mut reader) {
             Ok(Some(clock)) => Arc::new(SourceBytes::Rebased { below: file, clock }),
@@ -71,7 +72,7 @@ pub fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceByt
         },
         // qtdemux ends when the media's time is that of the movie's end, which is too early by what an edit list leaves
         // out at the beginning: the movie is said to be longer.
-        (Container::Mp4, Some(edit)) => match mp4::longer_movie(&mut reader, edit.edit_offset_ns) {
+        (Container::Mp4, 1..) => match mp4::longer_movie(&mut reader, edit_offset_ns) {
             Ok(Some((at, bytes))) => Arc::new(SourceBytes::Overlaid { below: file, at, bytes }),
             Ok(None) | Err(_) => file,
         },
@@ -83,13 +84,13 @@ pub fn bytes_for(container: Container, edit: Option<&Input>, file: Arc<SourceByt
 pub fn open_track(input: &Input, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
     open_bytes(
         input.container,
-        bytes_for(input.container, Some(input).filter(|input| is_edited(input)), file),
+        bytes_for(input.container, if is_edited(input) { input.edit_offset_ns } else { 0 }, file),
     )
 }
 
 /// The same for whatever is in the file.
 pub fn open(container: Container, file: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {
-    open_bytes(container, bytes_for(container, None, file))
+    open_bytes(container, bytes_for(container, 0, file))
 }
 
 fn open_bytes(container: Container, bytes: Arc<SourceBytes>) -> Result<(Pipeline, gst::Element), Failure> {

@@ -29,7 +29,7 @@ pub fn run(source: &Arc<SourceBytes>, spec: &TextSpec, output: &Output) -> Resul
         };
         Failure::new(kind, "text", error.to_string())
     };
-    let source = demux::bytes_for(spec.container, None, source.clone());
+    let source = demux::bytes_for(spec.container, 0, source.clone());
     let mut bytes = SourceReader::new(&source)
         .map_err(|error| Failure::new(FailureKind::Source, "file", error.to_string()))?;
     let numbers: Vec<_> = spec.tracks.iter().map(|track| track.number).collect();
