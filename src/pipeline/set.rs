@@ -76,6 +76,7 @@ struct ProfileFile {
     /// As a user knows it.
     path: String,
     text: String,
+    shipped: bool,
 }
 
 impl ProfileSet {
@@ -85,7 +86,10 @@ impl ProfileSet {
         for name in Shipped::iter().filter(|name| name.ends_with(".toml")) {
             if let Some(file) = Shipped::get(&name) {
                 let text = String::from_utf8_lossy(&file.data).into_owned();
-                files.insert(name.to_string(), ProfileFile { path: format!("pipelines/{name}"), text });
+                files.insert(
+                    name.to_string(),
+                    ProfileFile { path: format!("pipelines/{name}"), text, shipped: true },
+                );
             }
         }
         let mut problems = Vec::new();
@@ -96,6 +100,8 @@ impl ProfileSet {
         for file in files.values() {
             match Profile::parse(&file.path, &file.text) {
                 Ok(profile) => match parsed.iter().find(|(_, other)| other.name == profile.name) {
+                    // Whoever added one can change its name.
+                    Some((other, _)) if file.shipped => problems.push(same_name(other, file, &profile.name)),
                     Some((other, _)) => problems.push(same_name(file, other, &profile.name)),
                     None => parsed.push((file, profile)),
                 },
@@ -326,7 +332,7 @@ fn read_folder(folder: &Path, files: &mut BTreeMap<String, ProfileFile>, problem
         let shown = path.display().to_string();
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                files.insert(name, ProfileFile { path: shown, text });
+                files.insert(name, ProfileFile { path: shown, text, shipped: false });
             }
             Err(error) => {
                 let refusal =
