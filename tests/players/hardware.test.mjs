@@ -44,6 +44,7 @@ after(async () => {
 async function withCard(use, prepare = () => {}) {
   const folder = fs.mkdtempSync(path.join(home, 'card-'));
   const card = standIns(folder);
+  card.install();
   prepare(card);
   const environment = { ...card.environment, MILLRACE_ENCODE_LOOK_AHEAD: `${AHEAD}s` };
   const server = await startServer({ library, environment });
@@ -137,6 +138,24 @@ test('hardware that refuses is not asked again for a while, and nobody hears of 
   assert.deepEqual(started(server, FILMS[0]).map(([profile]) => profile), ['nvidia', 'nvidia+software']);
   assert.deepEqual(started(server, FILMS[1]).map(([profile]) => profile), ['nvidia+software']);
 }));
+
+test('a driver that is installed while the service runs is found', { timeout: 180_000 }, async () => {
+  const card = standIns(fs.mkdtempSync(path.join(home, 'card-')));
+  const server = await startServer({ library, environment: card.environment });
+  try {
+    const works = wanted => found => found.state === 'done' && found.profiles.find(({ name }) => name === 'nvidia').works === wanted;
+    const before = await until('its trials', 60_000, () => hardware(server, works(false)));
+    assert.match(before.profiles.find(({ name }) => name === 'nvidia').reason, /no element/);
+    card.install();
+    // It looks by itself, too, from time to time.
+    process.kill(server.pid, 'SIGHUP');
+    await until('the card', 60_000, () => hardware(server, works(true)));
+    await first(server, FILMS[0]);
+    assert.deepEqual(started(server, FILMS[0]).map(([profile]) => profile), ['nvidia']);
+  } finally {
+    await server.stop();
+  }
+});
 
 test('a profile that is dropped into a folder is used when the service is told, and one with a mistake is named', { timeout: 180_000 }, async () => {
   const example = /```toml\n(name = "guide"[^]*?)\n```\n/.exec(fs.readFileSync(GUIDE, 'utf8'))[1];

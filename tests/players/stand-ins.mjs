@@ -17,13 +17,12 @@ function library() {
 }
 
 /**
- * NVIDIA's elements in `home`, with a profile that takes any machine for one that has the card. `environment` is the
- * server's, `profiles` a folder whose profiles it uses.
+ * NVIDIA's elements in `home` once they are installed, with a profile that takes any machine for one that has the card.
+ * `environment` is the server's.
  */
 export function standIns(home) {
   const plugins = path.join(home, 'plugins'), config = path.join(home, 'config'), profiles = path.join(config, 'millrace', 'pipelines');
   [plugins, profiles].forEach(folder => { fs.mkdirSync(folder, { recursive: true }); });
-  fs.copyFileSync(library(), path.join(plugins, 'libgstnvcodec.so'));
   const shipped = fs.readFileSync(path.join(root, 'pipelines', 'nvidia.toml'), 'utf8');
   fs.writeFileSync(path.join(profiles, 'nvidia.toml'), shipped.replace(/^devices = .*$/m, 'devices = ["/dev/null"]'));
   const order = faults => {
@@ -33,8 +32,11 @@ export function standIns(home) {
   };
   order({});
   return {
-    profiles,
     environment: { GST_PLUGIN_PATH: plugins, XDG_CONFIG_HOME: config },
+    /** The driver is there from now on. */
+    install() {
+      fs.copyFileSync(library(), path.join(plugins, 'libgstnvcodec.so'));
+    },
     /** From now on: element → what it does, in TOML; everything else works. */
     order,
     /** So many encoders at once. */
