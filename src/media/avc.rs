@@ -36,8 +36,8 @@ pub struct Promise {
 pub enum Misfit {
     #[error("its profile is {0}, which a decoder of the main profile does not decode")]
     Profile(u32),
-    #[error("its level is {made}, the rung's is {promised}")]
-    Level { made: u32, promised: u8 },
+    #[error("it refers to {made} pictures, a decoder of the rung's level keeps {kept}")]
+    References { made: u32, kept: u32 },
     #[error("its pictures are {width}x{height}, not those of the rung")]
     Size { width: u32, height: u32 },
     #[error("it codes fields")]
@@ -96,20 +96,42 @@ impl Promise {
     /// shown out of order. Everything else is the encoder's.
     fn sequence(&self, payload: &[u8]) -> Result<Vec<u8>, Misfit> {
         let mut copy = Copy { from: BitReader::new(payload), to: BitWriter::default() };
-        let (profile, constraints, made) = (copy.read(8)?, copy.read(8)?, copy.read(8)?);
+        // The level is what the rung needs, whatever the encoder thinks: size, rate and bits are the rung's.
+        let (profile, constraints, _level) = (copy.read(8)?, copy.read(8)?, copy.read(8)?);
         if profile != MAIN && (profile != BASELINE || constraints & CONSTRAINT_MAIN == 0) {
             return Err(Misfit::Profile(profile));
         }
-        if made > u32::from(self.level) {
-            return Err(Misfit::Level { made, promised: self.level });
-        }
         record_head(self.level)[1..].iter().for_each(|byte| copy.to.bits(8, u32::from(*byte)));
         let references = copy.up_to_size(self)?;
+        let kept = kept_pictures(self);
+        if references > kept {
+            return Err(Misfit::References { made: references, kept });
+        }
         let described = copy.read(1)? == 1;
         copy.to.bit(true);
         copy.usability(described, &self.colour, references)?;
         Ok(copy.to.finish())
     }
+}
+
+/// How many pictures of a rung a decoder of its level keeps: MaxDpbFrames of section A.3.1, from table A-1.
+fn kept_pictures(rung: &Promise) -> u32 {
+    let blocks = match rung.level {
+        ..=10 => 396,
+        11 => 900,
+        12..=20 => 2_376,
+        21 => 4_752,
+        22..=30 => 8_100,
+        31 => 18_000,
+        32 => 20_480,
+        40 | 41 => 32_768,
+        42 => 34_816,
+        50 => 110_400,
+        51 | 52 => 184_320,
+        _ => 696_320,
+    };
+    let picture = rung.width.div_ceil(16) * rung.height.div_ceil(16);
+    (blocks / picture.max(1)).min(16)
 }
 
 fn unit_type(unit: &[u8]) -> Option<u8> {
@@ -356,12 +378,24 @@ mod tests {
     }
 
     #[test]
+    fn an_encoder_may_take_its_pictures_for_those_of_another_level() {
+        let rung = rung();
+        for level in ["4d401f", "4d4033", "4d400a"] {
+            let unit = rung.unit(&hex(&X264.replace("4d401e", level))).expect("it fits");
+            assert_eq!(unit, hex(X264), "{level}");
+        }
+    }
+
+    #[test]
     fn what_the_init_segment_does_not_cover_is_refused() {
         let rung = rung();
         let refused = |sequence: &str| rung.record(&config(&hex(sequence))).expect_err("a misfit");
         assert_eq!(refused(HIGH), Misfit::Profile(100));
         assert_eq!(refused(&OPENH264_BASELINE.replace("6742c0", "674280")), Misfit::Profile(66));
-        assert_eq!(refused(&X264.replace("4d401e", "4d401f")), Misfit::Level { made: 31, promised: 30 });
+        // One picture of these is all that level 1 keeps.
+        let flat = Promise { level: 10, ..rung.clone() };
+        let references = Misfit::References { made: 1, kept: 0 };
+        assert_eq!(flat.record(&config(&hex(X264))), Err(references));
         let smaller = Promise { height: 352, ..rung.clone() };
         let size = Misfit::Size { width: 640, height: 360 };
         assert_eq!(smaller.record(&config(&hex(X264))), Err(size));
