@@ -227,7 +227,6 @@ impl AudioGraph {
             ("channels", form.channels.to_string()),
             ("rate", form.sample_rate.to_string()),
             ("bps", (form.kbps * 1000).to_string()),
-            ("mix", mix_matrix(track, form).unwrap_or_default()),
         ];
         let stages = [profile.decode.get(&track.codec)?.as_str(), profile.scale.as_str()].join(" ! ");
         Some(Self {
@@ -237,27 +236,6 @@ impl AudioGraph {
             delay: encoder.delay,
         })
     }
-}
-
-/// Surround to stereo: front channels whole, centre and surrounds 3 dB down (ITU-R BS.775-3 table 2), the sum
-/// scaled so that dialogue keeps its loudness better than a normalised matrix leaves it. Channel orders are
-/// those GStreamer gives 5.1 and 7.1 (FL FR FC LFE, then the back and side pairs).
-fn mix_matrix(track: &AudioTrack, form: &AudioForm) -> Option<String> {
-    if form.channels != 2 {
-        return None;
-    }
-    let (left, right): (&[f32], &[f32]) = match track.layout.as_str() {
-        "5.1" => (&[0.707, 0.0, 0.5, 0.35, 0.5, 0.0], &[0.0, 0.707, 0.5, 0.35, 0.0, 0.5]),
-        "7.1" => {
-            (&[0.707, 0.0, 0.5, 0.35, 0.35, 0.0, 0.35, 0.0], &[0.0, 0.707, 0.5, 0.35, 0.0, 0.35, 0.0, 0.35])
-        }
-        _ => return None,
-    };
-    let row = |values: &[f32]| {
-        let values: Vec<String> = values.iter().map(|value| format!("(float){value}")).collect();
-        format!("<{}>", values.join(","))
-    };
-    Some(format!("mix-matrix=\"<{},{}>\"", row(left), row(right)))
 }
 
 #[cfg(test)]

@@ -159,8 +159,8 @@ impl From<SessionsText> for Sessions {
 }
 
 /// Every hole a text may have.
-const HOLES: [&str; 11] =
-    ["width", "height", "kbps", "bps", "level", "direction", "transfer", "peak", "channels", "rate", "mix"];
+const HOLES: [&str; 10] =
+    ["width", "height", "kbps", "bps", "level", "direction", "transfer", "peak", "channels", "rate"];
 
 impl Profile {
     /// Reads and checks `text`, the content of `file`.
@@ -314,6 +314,6 @@ text = "enc"
 
     #[test]
     fn holes_are_filled() {
-        assert_eq!(fill("a={width} {mix} b", &[("width", "640".into())]), "a=640  b");
+        assert_eq!(fill("a={width} {peak} b", &[("width", "640".into())]), "a=640  b");
     }
 }

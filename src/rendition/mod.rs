@@ -7,6 +7,7 @@ mod burnt;
 mod h264;
 mod images;
 mod label;
+mod mix;
 mod plan;
 pub mod presentation;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod video;
 
 pub use audio::{audio_entry, lattice};
 pub use images::ImageRendition;
+pub use mix::stereo_mix;
 pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
 pub use transport::{Transport, stream};
