@@ -23,4 +23,4 @@ pub use mix::stereo_mix;
 pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
 pub use transport::{Transport, stream};
-pub use video::{encoder_level, frame_grid, video_entry};
+pub use video::{encoder_level, frame_grid, sdr_colour, source_colour, video_entry};

@@ -21,7 +21,7 @@ const TEXT_FORMAT: u32 = 1;
 const BURNT_FORMAT: u32 = 1;
 
 /// Raised when this program makes other pictures of the same film.
-const IMAGE_FORMAT: u32 = 2;
+const IMAGE_FORMAT: u32 = 3;
 
 pub fn rendition_id(
     kind: &str,
