@@ -10,4 +10,7 @@ mod support;
 mod chart;
 mod colours;
 mod depth;
+mod fields;
 mod made;
+mod rates;
+mod shapes;
