@@ -183,6 +183,8 @@ fn source(name: &'static str) -> Arc<Film> {
         }
         "pq.mkv" => ten_bits("smpte2084"),
         "hlg.mkv" => ten_bits("arib-std-b67"),
+        "gamut.mkv" => ten_bits("bt2020-10"),
+        "full.mp4" => format!("{PICTURE},scale=out_range=pc {X264} -color_range pc"),
         "interlaced.ts" => {
             format!("{PICTURE} -c:v mpeg2video -flags +ilme+ildct -g 12 -bf 2 -b:v 2M")
         }
@@ -349,8 +351,8 @@ fn films_of_every_codec_are_decoded_on_hardware_that_can() {
 }
 
 #[test]
-fn turned_and_stretched_pictures_and_those_of_high_dynamic_range_pass_through_every_profile() {
-    for name in ["turned.mp4", "wide.mkv", "pq.mkv", "hlg.mkv"] {
+fn pictures_of_other_shapes_and_colours_pass_through_every_profile() {
+    for name in ["turned.mp4", "wide.mkv", "pq.mkv", "hlg.mkv", "full.mp4", "gamut.mkv"] {
         every_way(&NEW, &source(name), &["h264"], &[0]);
     }
 }

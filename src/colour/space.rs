@@ -20,7 +20,7 @@ pub const BT2020_TO_BT709: Matrix = Matrix([
 ]);
 
 /// Shares of red and blue in the luma of a colour space.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Luma {
     pub red: f64,
     pub blue: f64,

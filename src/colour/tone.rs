@@ -1,4 +1,4 @@
-//! One colour of high dynamic range as one of BT.709.
+//! One colour of BT.2020, mostly of high dynamic range, as one of BT.709.
 //!
 //! Tones are mapped by the curve of Report ITU-R BT.2390 (section 5.4.1, the EETF) on the largest of red, green and blue,
 //! the others in proportion: hue and saturation stay, and no light is brighter than the screen. What is darker than
@@ -6,7 +6,9 @@
 //! into what is left.
 
 use super::space::{BT709, BT2020, BT2020_TO_BT709, Luma, Triple};
-use super::transfer::{HLG_GAMMA, PQ_PEAK, hlg_to_scene, light_to_pq, light_to_sdr, pq_to_light};
+use super::transfer::{
+    HLG_GAMMA, PQ_PEAK, hlg_to_scene, light_to_pq, light_to_sdr, pq_to_light, sdr_to_light,
+};
 use crate::media::Hdr;
 
 /// The white of paper in pictures of high dynamic range (Report ITU-R BT.2408 section 2.2), in cd/m²: what a screen of
@@ -17,7 +19,8 @@ pub const USUAL_PEAK: f64 = 1000.0;
 
 #[derive(Clone, Copy, Debug)]
 pub struct ToneMap {
-    hdr: Hdr,
+    /// `None` for the range of a usual screen.
+    hdr: Option<Hdr>,
     /// PQ values of the brightest light that comes in and that goes out.
     source: f64,
     target: f64,
@@ -30,19 +33,27 @@ impl ToneMap {
             Hdr::Pq => peak.unwrap_or(USUAL_PEAK).clamp(SDR_WHITE, PQ_PEAK),
             Hdr::Hlg => USUAL_PEAK,
         };
-        Self { hdr, source: light_to_pq(peak), target: light_to_pq(SDR_WHITE) }
+        Self { hdr: Some(hdr), source: light_to_pq(peak), target: light_to_pq(SDR_WHITE) }
     }
 
-    /// Values of red, green and blue from 0 to 1: of BT.2020 in PQ or HLG in, of BT.709 out.
+    /// For pictures of BT.2020 whose white is that of the screen: tones stay, colours move into its gamut.
+    pub fn sdr() -> Self {
+        let white = light_to_pq(SDR_WHITE);
+        Self { hdr: None, source: white, target: white }
+    }
+
+    /// Values of red, green and blue from 0 to 1: of BT.2020 in, of BT.709 out.
     pub fn map(&self, rgb: Triple) -> Triple {
         self.map_linear(rgb.map(|value| self.linear(value)))
     }
 
-    /// A value without its transfer function: light of the screen in cd/m² for PQ, of the scene (0 to 1) for HLG.
+    /// A value without its transfer function: light of the scene (0 to 1) for HLG, of the screen in cd/m² for
+    /// others.
     pub fn linear(&self, value: f64) -> f64 {
         match self.hdr {
-            Hdr::Pq => pq_to_light(value),
-            Hdr::Hlg => hlg_to_scene(value),
+            Some(Hdr::Pq) => pq_to_light(value),
+            Some(Hdr::Hlg) => hlg_to_scene(value),
+            None => SDR_WHITE * sdr_to_light(value),
         }
     }
 
@@ -56,8 +67,8 @@ impl ToneMap {
     /// What a screen shows, in cd/m². For HLG BT.2100 table 5: the OOTF, by the scene's luminance.
     pub fn shown(&self, linear: Triple) -> Triple {
         match self.hdr {
-            Hdr::Pq => linear,
-            Hdr::Hlg => {
+            Some(Hdr::Pq) | None => linear,
+            Some(Hdr::Hlg) => {
                 let gain = USUAL_PEAK * BT2020.of(linear).powf(HLG_GAMMA - 1.0);
                 linear.map(|light| light * gain)
             }

@@ -39,3 +39,8 @@ pub const HLG_GAMMA: f64 = 1.2;
 pub fn light_to_sdr(light: f64) -> f64 {
     light.clamp(0.0, 1.0).powf(1.0 / 2.4)
 }
+
+/// The inverse of [`light_to_sdr`].
+pub fn sdr_to_light(value: f64) -> f64 {
+    value.clamp(0.0, 1.0).powf(2.4)
+}

@@ -1,10 +1,11 @@
 //! A rendition's launch texts, made from a profile: the decode part up to raw frames of the rendition's shape,
 //! and the encode part after the program has put them on the grid.
 
+use super::colorimetry::colorimetry;
 use super::profile::{ProfileKind, fill};
 use super::set::{OnDevice, Resolved};
-use crate::media::{AudioTrack, Hdr, VideoTrack};
-use crate::rendition::{AudioForm, VideoForm, encoder_level};
+use crate::media::{AudioTrack, Colour, Hdr, VideoTrack};
+use crate::rendition::{AudioForm, VideoForm, encoder_level, sdr_colour, source_colour};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoGraph {
@@ -62,15 +63,45 @@ pub struct AudioGraph {
 /// From the coded stream to raw pictures of this size in the system's memory, as a viewer sees them; `None` when the
 /// profile lacks the decoder.
 pub fn pictures(profile: &Resolved, track: &VideoTrack, size: (u32, u32)) -> Option<String> {
-    let stages = Stages::new(profile, None, track, size, false)?;
+    let shape = Shape { size, colour: &sdr_colour(track) };
+    let stages = Stages::new(profile, None, track, shape, false)?;
     Some(format!("{} ! {}", stages.decode, stages.scale))
+}
+
+/// What frames are to become.
+#[derive(Clone, Copy)]
+struct Shape<'a> {
+    size: (u32, u32),
+    colour: &'a Colour,
+}
+
+/// The transfer function of pictures of BT.2020, as the tone map calls it: no usual screen has the range of light or the
+/// gamut of such. `None` for others.
+fn mapped_from(colour: &Colour) -> Option<&'static str> {
+    match (colour.hdr, colour.matrix) {
+        (Some(Hdr::Pq), _) => Some("pq"),
+        (Some(Hdr::Hlg), _) => Some("hlg"),
+        // Both kinds of luminance.
+        (None, 9 | 10) => Some("sdr"),
+        (None, _) => None,
+    }
+}
+
+/// Codecs of which parsers do not say whether pictures are made of fields; their decoders do.
+const MAYBE_INTERLACED: [&str; 7] = ["dv", "mjpeg", "mpeg4", "prores", "dnxhd", "vc1", "wmv3"];
+
+/// Nothing says which colours a picture has, and what is taken for granted of its height would be wrong: it is turned, or
+/// its range is another.
+fn is_unlabelled(track: &VideoTrack) -> bool {
+    let Colour { primaries, transfer, matrix, full_range, .. } = track.colour;
+    (primaries, transfer, matrix) == (2, 2, 2) && (full_range || track.rotation % 180 == 90)
 }
 
 /// From the coded stream to frames that are encoded.
 struct Stages {
     /// To frames the right way up. Only a profile whose decoder scales has another text for another size.
     decode: String,
-    /// From there to the size, and to the tones of a usual screen.
+    /// From there to the size, and to the colours of a usual screen.
     scale: String,
     scales_on_device: bool,
 }
@@ -83,7 +114,7 @@ impl Stages {
         profile: &Resolved,
         device: Option<&OnDevice>,
         track: &VideoTrack,
-        (width, height): (u32, u32),
+        shape: Shape<'_>,
         stays: bool,
     ) -> Option<Self> {
         // Where frames are; of a device, what is done there.
@@ -92,8 +123,12 @@ impl Stages {
             Some(device) => vec![device.decode.get(&track.codec)?, &device.memory],
             None => vec![profile.decode.get(&track.codec)?],
         };
+        if device.is_none() && is_unlabelled(track) {
+            decode.extend(profile.label.as_deref());
+        }
+        let interlaced = track.interlaced || MAYBE_INTERLACED.contains(&track.codec.as_str());
         let filters = [
-            (track.interlaced, device.and_then(|device| device.deinterlace.as_ref()), &profile.deinterlace),
+            (interlaced, device.and_then(|device| device.deinterlace.as_ref()), &profile.deinterlace),
             (track.rotation != 0, device.and_then(|device| device.rotate.as_ref()), &profile.rotate),
         ];
         for (_, there, here) in filters.into_iter().filter(|(needed, ..)| *needed) {
@@ -107,18 +142,22 @@ impl Stages {
                 (None, _) => decode.push(here.as_ref()?),
             }
         }
-        let hdr = track.colour.hdr;
-        // With the tones of a usual screen, or as they are; the size is right.
-        let (scaled, mapped) = match (at, hdr) {
-            (None, _) => (None, false),
-            (Some(device), Some(Hdr::Pq)) if device.tone_map.is_some() => (device.tone_map.as_deref(), true),
-            (Some(device), Some(_)) => (device.scale_hdr.as_deref(), false),
-            (Some(device), None) => (device.scale.as_deref(), true),
+        let source = source_colour(track);
+        let transfer = mapped_from(&source);
+        // What devices make of ranges and matrices nobody promises: the processor does it, behind them.
+        let as_it_is = transfer.is_none() && source == *shape.colour;
+        // With the colours that are wanted, or as they are; the size is right.
+        let (scaled, coloured) = match at {
+            None => (None, false),
+            Some(OnDevice { tone_map: Some(text), .. }) if transfer == Some("pq") => (Some(text), true),
+            Some(device) if as_it_is => (device.scale.as_ref(), true),
+            Some(device) => (device.scale_hdr.as_ref(), false),
         };
-        let mut scale: Vec<&str> = scaled.into_iter().collect();
-        if !(scaled.is_some() && mapped && stays) {
+        let mut scale: Vec<&str> = scaled.into_iter().map(String::as_str).collect();
+        if !(scaled.is_some() && coloured && stays) {
             scale.extend(at.map(|device| device.download.as_str()));
-            scale.extend(profile.tone_map.as_deref().filter(|_| hdr.is_some() && !mapped));
+            let through = if transfer.is_some() { &profile.tone_map } else { &profile.convert };
+            scale.extend(through.as_deref().filter(|_| !coloured && !as_it_is));
             scale.push(&profile.scale);
         }
         let direction = match track.rotation {
@@ -127,17 +166,19 @@ impl Stages {
             270 => "90l",
             _ => "identity",
         };
-        let transfer = if hdr == Some(Hdr::Hlg) { "hlg" } else { "pq" };
-        let values = [
-            ("width", width.to_string()),
-            ("height", height.to_string()),
-            ("direction", direction.to_owned()),
-            ("transfer", transfer.to_owned()),
-            ("peak", track.colour.peak.unwrap_or(0).to_string()),
-        ];
+        let values = |colour: &Colour| {
+            [
+                ("width", shape.size.0.to_string()),
+                ("height", shape.size.1.to_string()),
+                ("colorimetry", colorimetry(colour)),
+                ("direction", direction.to_owned()),
+                ("transfer", transfer.unwrap_or_default().to_owned()),
+                ("peak", track.colour.peak.unwrap_or(0).to_string()),
+            ]
+        };
         Some(Self {
-            decode: fill(&decode.join(" ! "), &values),
-            scale: fill(&scale.join(" ! "), &values),
+            decode: fill(&decode.join(" ! "), &values(&source)),
+            scale: fill(&scale.join(" ! "), &values(shape.colour)),
             scales_on_device: scaled.is_some(),
         })
     }
@@ -170,7 +211,8 @@ impl Hands<'_> {
             None => None,
         };
         let same = decodes.is_some_and(|profile| profile.name == encodes.name);
-        let stages = Stages::new(encodes, device, track, (form.width, form.height), same && !to_draw_on)?;
+        let shape = Shape { size: (form.width, form.height), colour: &form.colour };
+        let stages = Stages::new(encodes, device, track, shape, same && !to_draw_on)?;
         let values = [
             ("width", form.width.to_string()),
             ("height", form.height.to_string()),
@@ -227,7 +269,6 @@ impl AudioGraph {
             ("channels", form.channels.to_string()),
             ("rate", form.sample_rate.to_string()),
             ("bps", (form.kbps * 1000).to_string()),
-            ("mix", mix_matrix(track, form).unwrap_or_default()),
         ];
         let stages = [profile.decode.get(&track.codec)?.as_str(), profile.scale.as_str()].join(" ! ");
         Some(Self {
@@ -237,27 +278,6 @@ impl AudioGraph {
             delay: encoder.delay,
         })
     }
-}
-
-/// Surround to stereo: front channels whole, centre and surrounds 3 dB down (ITU-R BS.775-3 table 2), the sum
-/// scaled so that dialogue keeps its loudness better than a normalised matrix leaves it. Channel orders are
-/// those GStreamer gives 5.1 and 7.1 (FL FR FC LFE, then the back and side pairs).
-fn mix_matrix(track: &AudioTrack, form: &AudioForm) -> Option<String> {
-    if form.channels != 2 {
-        return None;
-    }
-    let (left, right): (&[f32], &[f32]) = match track.layout.as_str() {
-        "5.1" => (&[0.707, 0.0, 0.5, 0.35, 0.5, 0.0], &[0.0, 0.707, 0.5, 0.35, 0.0, 0.5]),
-        "7.1" => {
-            (&[0.707, 0.0, 0.5, 0.35, 0.35, 0.0, 0.35, 0.0], &[0.0, 0.707, 0.5, 0.35, 0.0, 0.35, 0.0, 0.35])
-        }
-        _ => return None,
-    };
-    let row = |values: &[f32]| {
-        let values: Vec<String> = values.iter().map(|value| format!("(float){value}")).collect();
-        format!("<{}>", values.join(","))
-    };
-    Some(format!("mix-matrix=\"<{},{}>\"", row(left), row(right)))
 }
 
 #[cfg(test)]
@@ -282,9 +302,11 @@ mod tests {
             hardware: true,
             sessions: Sessions::Any,
             decode: texts(&[("h264", "softdec"), ("mpeg2", "softmpeg")]),
+            label: Some("label".into()),
             deinterlace: Some("deint".into()),
             rotate: Some("flip {direction}".into()),
             scale: "scale {width}x{height}".into(),
+            convert: Some("convert".into()),
             tone_map: Some("map {transfer} {peak}".into()),
             device: Some(OnDevice {
                 memory: "memory".into(),
@@ -319,7 +341,8 @@ mod tests {
     fn stages(track: &VideoTrack, on_device: bool, to_draw_on: bool) -> Option<(String, String)> {
         let card = card();
         let device = card.device.as_ref().filter(|_| on_device);
-        let stages = Stages::new(&card, device, track, SIZE, !to_draw_on)?;
+        let shape = Shape { size: SIZE, colour: &sdr_colour(track) };
+        let stages = Stages::new(&card, device, track, shape, !to_draw_on)?;
         Some((stages.decode, stages.scale))
     }
 
@@ -360,6 +383,48 @@ mod tests {
         assert_eq!(stages(&film, true, false), told("carddec ! memory", &down));
         let hlg = VideoTrack { colour: Colour { hdr: Some(Hdr::Hlg), ..Colour::default() }, ..film };
         assert_eq!(stages(&hlg, false, false), told("softdec", "map hlg 0 ! scale 1280x720"));
+    }
+
+    #[test]
+    fn other_colours_than_the_rung_has_are_converted_behind_the_device() {
+        let coloured = |codes: u8, full_range| {
+            let colour =
+                Colour { primaries: codes, transfer: codes, matrix: codes, full_range, ..Colour::default() };
+            VideoTrack { colour, ..track("h264") }
+        };
+        let on_card = |scale: &str| told("carddec ! memory", scale);
+        assert_eq!(stages(&coloured(1, false), true, false), on_card("cardscale 1280x720"));
+        for other in [coloured(1, true), coloured(6, true), coloured(7, false)] {
+            assert_eq!(stages(&other, true, false), on_card("cardscale10 ! down ! convert ! scale 1280x720"));
+            assert_eq!(stages(&other, false, false), told("softdec", "convert ! scale 1280x720"));
+        }
+        let wide = coloured(9, false);
+        assert_eq!(stages(&wide, true, false), on_card("cardscale10 ! down ! map sdr 0 ! scale 1280x720"));
+        assert_eq!(stages(&wide, false, false), told("softdec", "map sdr 0 ! scale 1280x720"));
+    }
+
+    #[test]
+    fn texts_are_told_the_colours_that_come_and_those_that_go() {
+        let mut card = card();
+        card.rotate = Some("flip {colorimetry}".into());
+        card.scale = "scale {colorimetry}".into();
+        let colour = Colour { primaries: 1, transfer: 1, matrix: 1, full_range: true, ..Colour::default() };
+        let film = VideoTrack { colour, rotation: 90, ..track("h264") };
+        let shape = Shape { size: SIZE, colour: &sdr_colour(&film) };
+        let stages = Stages::new(&card, None, &film, shape, false).expect("it can do that");
+        assert_eq!(
+            (stages.decode.as_str(), stages.scale.as_str()),
+            ("softdec ! flip 1:3:5:1", "convert ! scale bt709")
+        );
+    }
+
+    #[test]
+    fn frames_whose_decoder_may_not_say_their_colours_are_labelled() {
+        let silent = track("h264");
+        let turned = VideoTrack { rotation: 270, ..silent.clone() };
+        let full = VideoTrack { colour: Colour { full_range: true, ..Colour::default() }, ..silent };
+        assert_eq!(stages(&turned, false, false), told("softdec ! label ! flip 90l", "scale 1280x720"));
+        assert_eq!(stages(&full, false, false), told("softdec ! label", "convert ! scale 1280x720"));
     }
 
     #[test]
@@ -424,7 +489,8 @@ mod tests {
                 let film =
                     VideoTrack { rotation: 90, interlaced: true, colour: colour.clone(), ..track("h264") };
                 let device = profile.device.as_ref().filter(|_| on_device);
-                if let Some(stages) = Stages::new(profile, device, &film, SIZE, true) {
+                let shape = Shape { size: SIZE, colour: &sdr_colour(&film) };
+                if let Some(stages) = Stages::new(profile, device, &film, shape, true) {
                     let whole = stages.decode + &stages.scale;
                     assert!(!whole.contains('{') && !whole.contains("  "), "{}: {whole}", profile.name);
                 }

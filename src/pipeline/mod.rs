@@ -1,6 +1,7 @@
 //! Floor 3. Pipelines as data: the profiles of `pipelines/*.toml`, and the launch texts made from them. What is
 //! sent to a worker is text; nothing here runs GStreamer.
 
+mod colorimetry;
 pub mod graph;
 pub mod profile;
 pub mod set;

@@ -67,6 +67,8 @@ pub enum ProfileKind {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filters {
+    /// Says what the colours of frames are whose decoder does not.
+    pub label: Option<Text>,
     pub deinterlace: Option<Text>,
     pub rotate: Option<Text>,
 }
@@ -77,7 +79,9 @@ pub struct Filters {
 pub struct Scale {
     /// To the size, and to the format that the encoder takes.
     pub text: Option<Text>,
-    /// Of pictures of high dynamic range to the size, with the tones of a usual screen; `text` follows.
+    /// Of pictures of another range or matrix to the size; `text` follows.
+    pub convert: Option<Text>,
+    /// Of pictures of BT.2020 to the size, with the tones and the gamut of a usual screen; `text` follows.
     pub tone_map: Option<Text>,
 }
 
@@ -98,7 +102,7 @@ pub struct Device {
     /// To the size, and to the format that the encoder takes.
     #[serde(default)]
     pub scale: Vec<Text>,
-    /// Of pictures of high dynamic range to the size, with all of their bits: their tones are mapped behind it.
+    /// Of pictures whose colours are changed behind it to the size, with all of their bits.
     #[serde(default)]
     pub scale_hdr: Vec<Text>,
     /// Of PQ pictures to the size and the format that the encoder takes, with the tones of a usual screen.
@@ -159,8 +163,19 @@ impl From<SessionsText> for Sessions {
 }
 
 /// Every hole a text may have.
-const HOLES: [&str; 11] =
-    ["width", "height", "kbps", "bps", "level", "direction", "transfer", "peak", "channels", "rate", "mix"];
+const HOLES: [&str; 11] = [
+    "width",
+    "height",
+    "colorimetry",
+    "kbps",
+    "bps",
+    "level",
+    "direction",
+    "transfer",
+    "peak",
+    "channels",
+    "rate",
+];
 
 impl Profile {
     /// Reads and checks `text`, the content of `file`.
@@ -196,9 +211,11 @@ impl Profile {
             self.decode.entry(codec.clone()).or_insert_with(|| texts.clone());
         }
         let or = |own: &mut Option<Text>, other: &Option<Text>| *own = own.take().or_else(|| other.clone());
+        or(&mut self.filter.label, &parent.filter.label);
         or(&mut self.filter.deinterlace, &parent.filter.deinterlace);
         or(&mut self.filter.rotate, &parent.filter.rotate);
         or(&mut self.scale.text, &parent.scale.text);
+        or(&mut self.scale.convert, &parent.scale.convert);
         or(&mut self.scale.tone_map, &parent.scale.tone_map);
         self.device = self.device.take().or_else(|| parent.device.clone());
     }
@@ -216,7 +233,9 @@ impl Profile {
             ];
             device.decode.values().chain(lists)
         });
-        let single = [&self.filter.deinterlace, &self.filter.rotate, &self.scale.text, &self.scale.tone_map];
+        let Filters { label, deinterlace, rotate } = &self.filter;
+        let Scale { text, convert, tone_map } = &self.scale;
+        let single = [label, deinterlace, rotate, text, convert, tone_map];
         self.decode
             .values()
             .chain(on_device)
@@ -315,6 +334,6 @@ text = "enc"
 
     #[test]
     fn holes_are_filled() {
-        assert_eq!(fill("a={width} {mix} b", &[("width", "640".into())]), "a=640  b");
+        assert_eq!(fill("a={width} {peak} b", &[("width", "640".into())]), "a=640  b");
     }
 }

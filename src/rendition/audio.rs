@@ -15,6 +15,8 @@ use crate::timeline::{CutList, Nanos, ticks_from_nanos};
 
 /// Samples of one AAC-LC frame.
 const AAC_SAMPLES: u32 = 1024;
+/// Channels of what is encoded, whatever it is encoded from ([`super::stereo_mix`]).
+const STEREO: u8 = 2;
 /// Bytes that `moof` boxes add per second, as bits: three fragments of some 200 bytes.
 const OVERHEAD_BPS: u32 = 6_000;
 /// Timestamps of containers that count milliseconds are off by as much.
@@ -109,11 +111,10 @@ fn encoded(
     common: Common<'_>,
 ) -> Rendition {
     let sample_rate = encoded_rate(track.sample_rate);
-    let channels = track.channels.min(2);
     let kbps = settings.audio_bps / 1000;
     let cuts = CutList::audio(&grid.cuts, sample_rate, AAC_SAMPLES, 0, track.facts.end_ns);
     let fragments = grid.fragments.sound(grid.cuts.timescale, sample_rate, AAC_SAMPLES);
-    let media = RenditionMedia::Audio(common("aac", channels, sample_rate, AAC_SAMPLES, kbps));
+    let media = RenditionMedia::Audio(common("aac", STEREO, sample_rate, AAC_SAMPLES, kbps));
     let id = rendition_id(&format!("a{number}aac"), settings.content_version, &media, &cuts, fragments);
     let average = settings.audio_bps + OVERHEAD_BPS;
     Rendition {

@@ -7,6 +7,7 @@ mod burnt;
 mod h264;
 mod images;
 mod label;
+mod mix;
 mod plan;
 pub mod presentation;
 #[cfg(test)]
@@ -18,7 +19,8 @@ mod video;
 
 pub use audio::{audio_entry, lattice};
 pub use images::ImageRendition;
+pub use mix::stereo_mix;
 pub use plan::{Ladder, LadderRung, PlanSettings, Unplayable, plan};
 pub use presentation::*;
 pub use transport::{Transport, stream};
-pub use video::{encoder_level, frame_grid, video_entry};
+pub use video::{encoder_level, frame_grid, sdr_colour, source_colour, video_entry};

@@ -10,7 +10,7 @@ use super::presentation::{RenditionId, RenditionMedia, TextForm};
 use crate::timeline::{CutList, FragmentRule};
 
 /// Raised when this program makes other bytes from the same parameters.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// Bytes of the hash that are kept: 48 bits, enough to tell versions of one file apart.
 const VERSION_BYTES: usize = 6;
 
@@ -21,7 +21,7 @@ const TEXT_FORMAT: u32 = 1;
 const BURNT_FORMAT: u32 = 1;
 
 /// Raised when this program makes other pictures of the same film.
-const IMAGE_FORMAT: u32 = 2;
+const IMAGE_FORMAT: u32 = 3;
 
 pub fn rendition_id(
     kind: &str,

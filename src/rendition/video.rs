@@ -238,7 +238,7 @@ fn level_at(width: u32, height: u32, rate: &FrameRate, kbps: u32) -> u8 {
 
 /// The source's colour; where it does not say, what decoders take for granted: BT.601 for standard definition,
 /// BT.709 above. Copy and rungs then say the same, and a switch between them changes no colour.
-fn source_colour(track: &VideoTrack) -> Colour {
+pub fn source_colour(track: &VideoTrack) -> Colour {
     const STANDARD_DEFINITION_LINES: u32 = 576;
     let colour = &track.colour;
     if (colour.primaries, colour.transfer, colour.matrix) != (2, 2, 2) {
@@ -250,7 +250,7 @@ fn source_colour(track: &VideoTrack) -> Colour {
 
 /// What comes out of the encoders: the source's colour where 8-bit displays know it, BT.709 for the rest, and where
 /// tones are mapped.
-fn sdr_colour(track: &VideoTrack) -> Colour {
+pub fn sdr_colour(track: &VideoTrack) -> Colour {
     let colour = source_colour(track);
     match (colour.primaries, colour.matrix) {
         (5 | 6, 5 | 6) if colour.hdr.is_none() => Colour { full_range: false, peak: None, ..colour },

@@ -23,7 +23,8 @@ pub const APPSRC: &str =
 pub struct Chains {
     pub pipeline: demux::Pipeline,
     demuxer: gst::Element,
-    branch: gst::Element,
+    /// From the demuxer to raw sound.
+    pub branch: gst::Element,
     pub raw: gst_app::AppSink,
     pub grid: gst_app::AppSrc,
     pub coded: gst_app::AppSink,

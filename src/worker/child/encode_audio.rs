@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gstreamer as gst;
+use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::chains::{Chains, Texts, beyond};
@@ -13,6 +14,7 @@ use super::output::HeadOutput;
 use super::source::SourceBytes;
 use super::{failure, sink};
 use crate::isobmff::{Sample, Segmenter};
+use crate::rendition::stereo_mix;
 use crate::timeline::audio::{LEAD_FRAMES, PcmConformer};
 use crate::timeline::{NANOS_PER_SECOND, Nanos, SegmentIndex, nanos_from_ticks};
 use crate::worker::protocol::{EncodeAudio, Failure, FailureKind, HeadSpec};
@@ -39,6 +41,7 @@ pub fn run(
         coded_buffers: 64,
     };
     let chains = Chains::new(&spec.input, file.clone(), &texts)?;
+    mix_to_stereo(&chains.branch);
     let frame = i64::from(work.samples_per_frame);
     let cut = spec.cuts.range(spec.start).ok_or_else(|| beyond(spec))?.start;
     // Whole frames of the encoder's delay count in the frames' numbers; what is left over is fed earlier.
@@ -55,6 +58,36 @@ pub fn run(
         (Err(failure), _) | (Ok(()), Err(failure)) => Err(failure),
         (Ok(()), Ok(false)) => Err(Failure::new(FailureKind::Encoder, "aac", "the encoder ended too soon")),
     }
+}
+
+/// Tells the converter how to mix what comes, as often as a decoder says what that is: broadcasts change between stereo
+/// and surround.
+fn mix_to_stereo(branch: &gst::Element) {
+    let Some(bin) = branch.downcast_ref::<gst::Bin>() else { return };
+    let mut elements = bin.iterate_recurse().into_iter().flatten();
+    let Some(converter) = elements.find(|element| element.find_property(MIX).is_some()) else { return };
+    let Some(pad) = converter.static_pad("sink") else { return };
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &info.data
+            && let gst::EventView::Caps(caps) = event.view()
+            && let Some(mix) = mix_of(caps.caps())
+            && let Some(converter) = pad.parent_element()
+        {
+            converter.set_property(MIX, mix);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// The property of GStreamer's converter: a row for each channel that goes out.
+const MIX: &str = "mix-matrix";
+
+fn mix_of(caps: &gst::CapsRef) -> Option<gst::Array> {
+    let structure = caps.structure(0)?;
+    let channels = u32::try_from(structure.get::<i32>("channels").ok()?).ok()?;
+    let places = structure.get::<gst::Bitmask>("channel-mask").map_or(0, |mask| *mask);
+    let mix = stereo_mix(channels, places);
+    Some(gst::Array::new([0, 1].map(|side| gst::Array::new(mix.iter().map(|shares| shares[side])))))
 }
 
 fn feed(

@@ -11,8 +11,8 @@ use super::{scan, sink};
 use crate::media::codec_string::{codec_string, vp9_config, vp9_level};
 use crate::media::container::{ContainerError, ContainerFacts, ContainerTrack, TrackKind};
 use crate::media::{
-    AudioTrack, Container, Disposition, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack, TrackFacts,
-    VideoTrack, ac3, flac, matroska, mp4, mpegts, rate, sniff,
+    AudioTrack, Colour, Container, Disposition, IndexSource, KeyframeIndex, MediaInfo, ReadAt, TextTrack,
+    TrackFacts, VideoTrack, ac3, flac, matroska, mp4, mpegts, rate, sniff,
 };
 use crate::timeline::{FrameRate, NANOS_PER_SECOND, Nanos};
 use crate::worker::protocol::{Failure, FailureKind, Input, Report};
@@ -332,6 +332,10 @@ fn video_track(facts: TrackFacts, header: Option<&ContainerTrack>, track: &Track
         && (colour.primaries, colour.transfer, colour.matrix) == (2, 2, 2)
     {
         colour = header;
+    }
+    if track.codec == "mjpeg" {
+        // ITU-T T.871 section 7, whatever the container says.
+        colour = Colour { matrix: 5, full_range: true, ..Colour::default() };
     }
     let codec_config = configuration(track, (width, height), frame_rate, bit_depth);
     VideoTrack {

@@ -1,4 +1,5 @@
-//! The element `millracetonemap`: frames of high dynamic range (`I420_10LE`, BT.2020) as frames of BT.709 (`I420`).
+//! The element `millracetonemap`: frames of BT.2020 (`I420_10LE`), mostly of high dynamic range, as frames of BT.709
+//! (`I420`).
 //!
 //! GStreamer's own converters know no curve for tones: PQ would be shown grey or nearly black. Of the caps only the range
 //! counts: who puts this element somewhere knows what comes, also where a decoder does not say it.
@@ -34,6 +35,8 @@ pub enum Transfer {
     #[default]
     Pq,
     Hlg,
+    /// The range of a usual screen.
+    Sdr,
 }
 
 glib::wrapper! {
@@ -134,7 +137,7 @@ mod imp {
                 gst::subclass::ElementMetadata::new(
                     "Tone map",
                     "Filter/Converter/Video/Colorspace",
-                    "PQ and HLG of BT.2020 as BT.709",
+                    "BT.2020 as BT.709",
                     "Millrace",
                 )
             });
@@ -196,13 +199,14 @@ mod imp {
             _out_info: &gst_video::VideoInfo,
         ) -> Result<(), gst::LoggableError> {
             let Settings { transfer, peak } = self.settings().clone();
-            let hdr = match transfer {
-                Transfer::Pq => Hdr::Pq,
-                Transfer::Hlg => Hdr::Hlg,
-            };
             let peak = Some(f64::from(peak)).filter(|peak| *peak > 0.0);
+            let map = match transfer {
+                Transfer::Pq => ToneMap::new(Hdr::Pq, peak),
+                Transfer::Hlg => ToneMap::new(Hdr::Hlg, peak),
+                Transfer::Sdr => ToneMap::sdr(),
+            };
             let full_range = in_info.colorimetry().range() == gst_video::VideoColorRange::Range0_255;
-            *self.cube() = Some(Arc::new(Cube::new(&ToneMap::new(hdr, peak), full_range)));
+            *self.cube() = Some(Arc::new(Cube::new(&map, full_range)));
             Ok(())
         }
 
