@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,8 @@ pub struct App {
     pool: WorkerPool,
     finder: Finder,
     choice: ProfileChoice,
+    /// Taken over early: a signal that nobody takes ends the process.
+    hang_up: Signal,
     stop: CancellationToken,
 }
 
@@ -55,6 +57,7 @@ impl App {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Trouble(format!("{}: {error}", folder.display())))?;
         }
+        let hang_up = signal(SignalKind::hangup())?;
         let listeners = listen(&config.server.listen)?;
         let stop = CancellationToken::new();
         let surroundings = Surroundings::look();
@@ -88,7 +91,7 @@ impl App {
             feed: Arc::default(),
             started: Instant::now(),
         });
-        Ok(Self { listeners, context, encoders, libraries, pool, finder, choice, stop })
+        Ok(Self { listeners, context, encoders, libraries, pool, finder, choice, hang_up, stop })
     }
 
     /// Serves until a signal asks to stop: the first gracefully, the second at once.
@@ -103,7 +106,7 @@ impl App {
         let busy = move || encoders.heads().iter().any(|head| head.state != HeadState::Paused);
         tokio::spawn(self.finder.run(busy, self.stop.clone()));
         tokio::spawn(take_over(found, self.choice, self.encoders.clone()));
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut hang_up = self.hang_up;
         tokio::spawn(async move {
             while hang_up.recv().await.is_some() {
                 reload.notify_one();

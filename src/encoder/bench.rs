@@ -93,6 +93,10 @@ impl Bench {
 
     fn strike(&mut self, what: Rests, reason: &str, now: Now) {
         let known = self.entries.get(&what).filter(|entry| now.saturating_sub(entry.last) < FORGOTTEN);
+        // Several heads die of one thing: what rests already is not struck again.
+        if known.is_some_and(|entry| now < entry.rests_until) {
+            return;
+        }
         let strikes = known.map_or(0, |entry| entry.strikes) + 1;
         let rest = FIRST_REST.saturating_mul(4u32.saturating_pow(strikes - 1)).min(LONGEST_REST);
         if self.entries.len() >= MAX_ENTRIES
@@ -219,6 +223,16 @@ mod tests {
         bench.worked(&other);
         assert_eq!(bench.rests(&other, at(10)), None);
         assert_eq!(bench.rests(&card(), at(10)), Some(("worker died", at(20))));
+    }
+
+    #[test]
+    fn heads_that_die_together_are_one_strike() {
+        let mut bench = Bench::default();
+        for height in [1080, 720, 360] {
+            bench.failed(&Combination { height, ..card() }, Grief::Lost, "worker died", at(0));
+        }
+        assert_eq!(bench.rests(&card(), at(29)), Some(("worker died", at(1))));
+        assert_eq!(bench.rests(&card(), at(30)), None);
     }
 
     #[test]

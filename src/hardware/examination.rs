@@ -81,7 +81,7 @@ pub async fn examine(
 struct Examination<'p> {
     trials: Trials<'p>,
     verdicts: Verdicts,
-    /// Texts that have been seen to work, or that could not be tried.
+    /// What has been seen to work, or could not be tried: see [`Part::key`].
     works: BTreeSet<String>,
     /// Something failed that may have failed by chance.
     doubts: bool,
@@ -143,6 +143,14 @@ fn parts(resolved: &Resolved) -> Vec<(Part, &String)> {
 }
 
 impl Part {
+    /// What the processor decodes it decodes for all profiles; frames of a device have to fit into each one's encoder.
+    fn key(&self, profile: &Profile, text: &str) -> String {
+        match self {
+            Self::Decode(_) => text.to_owned(),
+            _ => format!("{}: {self}: {text}", profile.name),
+        }
+    }
+
     /// The clip that shows whether it works, where there is one.
     fn clip(&self, resolved: &Resolved) -> Option<String> {
         let on_device =
@@ -209,22 +217,23 @@ impl Examination<'_> {
                     Ok(resolved) => resolved,
                     Err(reason) => break Err((reason, profile.remedy.clone())),
                 };
-                let untried = parts(&resolved).into_iter().find(|(_, text)| !self.works.contains(*text));
+                let known = |(part, text): &(Part, &String)| self.works.contains(&part.key(profile, text));
+                let untried = parts(&resolved).into_iter().find(|part| !known(part));
                 let Some((part, text)) = untried.filter(|_| depth == Depth::All) else {
                     break Ok(resolved);
                 };
-                let text = text.clone();
+                let (key, text) = (part.key(profile, text), text.clone());
                 match self.attempt(&part, &resolved).await {
                     Ok(speed) => {
                         if let (Part::Encode(codec), Some(speed)) = (&part, speed) {
                             speeds.insert(codec.clone(), speed);
                         }
-                        self.works.insert(text);
+                        self.works.insert(key);
                     }
                     // A processor that is busy is slow, and no reason to do without it.
                     Err(Trouble::Chance(_)) if !hardware => {
                         self.doubts = true;
-                        self.works.insert(text);
+                        self.works.insert(key);
                     }
                     Err(trouble) => {
                         self.doubts |= matches!(trouble, Trouble::Chance(_));

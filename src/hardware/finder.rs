@@ -20,6 +20,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_FOR_QUIET: Duration = Duration::from_millis(500);
 
+/// What may have failed by chance is tried again so many times.
+const MAX_DOUBTS: u32 = 3;
+
 /// What is known at the moment.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -41,6 +44,8 @@ pub struct Finder {
     set: Arc<ProfileSet>,
     state: watch::Sender<State>,
     asked: Arc<Notify>,
+    /// How often something failed in a row that may have failed by chance.
+    doubts: u32,
 }
 
 /// Why nothing is known at all.
@@ -76,7 +81,7 @@ impl Finder {
             mistakes: Vec::new(),
         };
         let (state, asked) = (watch::Sender::new(state), Arc::default());
-        Ok(Self { pool, folders, cache, surroundings, set, state, asked })
+        Ok(Self { pool, folders, cache, surroundings, set, state, asked, doubts: 0 })
     }
 
     pub fn state(&self) -> watch::Receiver<State> {
@@ -99,7 +104,11 @@ impl Finder {
                     () = self.asked.notified() => true,
                     () = tokio::time::sleep(LOOK_AGAIN) => false,
                 };
-                if self.changed(asked).await {
+                let changed = self.changed(asked).await;
+                if changed {
+                    self.doubts = 0;
+                }
+                if changed || (1..=MAX_DOUBTS).contains(&self.doubts) {
                     self.examine(&busy).await;
                 }
             }
@@ -157,6 +166,7 @@ impl Finder {
         let examined = examination::examine(&self.pool, &self.set, Depth::All, |_| {}).await;
         match examined {
             Ok(examined) => {
+                self.doubts = if examined.sure { 0 } else { self.doubts + 1 };
                 let key = kept::key(&self.surroundings.key(), self.set.digest());
                 if examined.sure
                     && let Err(error) = kept::store(&self.cache, &key, &examined)
@@ -173,6 +183,7 @@ impl Finder {
             }
             Err(error) => {
                 tracing::warn!(%error, "the hardware could not be examined");
+                self.doubts += 1;
                 self.state.send_modify(|state| state.examining = false);
             }
         }
